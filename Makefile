@@ -1,0 +1,203 @@
+# Virga: one CloudABI program, one machine. `make help` tells what can be made.
+
+ARCH ?= x86_64
+APP ?= httpd
+MEM ?= 64
+PORT ?= 8080
+BUILD := build
+OUT := $(BUILD)/$(ARCH)
+HOSTDIR := $(BUILD)/host
+Q := $(if $(V),,@)
+comma := ,
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+PYTHON := /usr/bin/python3
+
+ifeq ($(filter $(ARCH),x86_64 aarch64),)
+$(error ARCH=$(ARCH): expected x86_64 or aarch64)
+endif
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# ---- What the machine needs ----------------------------------------------------------
+
+PACKAGES := $(BUILD)/.packages
+$(PACKAGES): tools/packages.txt tools/install-packages
+	@tools/install-packages
+	@mkdir -p $(@D)
+	@touch $@
+
+# Everything but these needs the packages, and they are installed before anything is read.
+ifneq ($(filter-out help clean format,$(or $(MAKECMDGOALS),help)),)
+-include $(PACKAGES).mk
+$(PACKAGES).mk: $(PACKAGES)
+	@touch $@
+endif
+
+include tools/sources.mk
+
+# ---- The kernel ----------------------------------------------------------------------
+
+include arch/$(ARCH)/arch.mk
+
+VARIANT := $(if $(DEBUG),-debug)$(if $(UBSAN),-ubsan)
+KOBJ := $(OUT)/kernel$(VARIANT)
+KERNEL := $(OUT)/kernel$(VARIANT).elf
+
+KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -ffreestanding -fno-pic -O2 -g -flto \
+  -fno-omit-frame-pointer -fno-common -fno-strict-aliasing -ffunction-sections -fdata-sections \
+  -fno-asynchronous-unwind-tables -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter \
+  -Wvla -nostdlibinc -Inet/port/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \
+  $(if $(DEBUG),-DDEBUG) $(if $(UBSAN),-fsanitize=undefined -fsanitize-trap=undefined)
+
+include net/net.mk
+include sdk/sdk.mk
+
+KERNEL_C := $(sort $(wildcard arch/$(ARCH)/*.c boot/*.c boot/$(ARCH)/*.c kernel/*.c kernel/sys/*.c \
+  fs/*.c drivers/*.c drivers/virtio/*.c net/*.c net/port/*.c))
+KERNEL_S := $(sort $(wildcard arch/$(ARCH)/*.S boot/$(ARCH)/*.S))
+KERNEL_OBJS := $(KERNEL_C:%.c=$(KOBJ)/%.o) $(KERNEL_S:%.S=$(KOBJ)/%.o) \
+  $(LWIP_SRCS:%.c=$(KOBJ)/%.o) $(ARCH_OBJS)
+
+$(KOBJ)/%.o: %.c | $(PACKAGES)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(KERNEL_CFLAGS) $(CFLAGS_$(<)) -MMD -MP -c $< -o $@
+
+$(KOBJ)/%.o: %.S | $(PACKAGES)
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(filter-out -flto,$(KERNEL_CFLAGS)) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
+
+# These define what the compiler would turn their loops into.
+CFLAGS_kernel/string.c := -fno-builtin -fno-lto
+
+$(KERNEL): $(KERNEL_OBJS) $(ARCH_LDSCRIPT)
+	$(call say,LD,$@)
+	$(Q)ld.lld -m $(ARCH_LDEMULATION) -T $(ARCH_LDSCRIPT) --gc-sections --lto-O2 -z max-page-size=4096 \
+	  -z noexecstack -z separate-code --build-id=none -o $@ $(KERNEL_OBJS)
+
+# What a backtrace prints: functions by their offset from the start of the image.
+$(OUT)/kernel$(VARIANT).symbols: $(KERNEL) tools/kernel-symbols
+	$(Q)tools/kernel-symbols $< > $@
+
+-include $(KERNEL_OBJS:.o=.d)
+
+# ---- Host programs -------------------------------------------------------------------
+
+HOST_CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Werror -I. -Iarch/host
+MKIMAGE := $(HOSTDIR)/mkimage
+MKIMAGE_C := $(sort $(wildcard images/*.c)) $(sort $(wildcard argdata/*.c)) kernel/elf_parse.c \
+  fs/cpio.c
+
+$(HOSTDIR)/obj/%.o: %.c | $(PACKAGES)
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(MKIMAGE): $(MKIMAGE_C:%.c=$(HOSTDIR)/obj/%.o)
+	$(call say,HOSTLD,$@)
+	$(Q)clang -o $@ $^ -lyaml
+
+-include $(MKIMAGE_C:%.c=$(HOSTDIR)/obj/%.d)
+
+# ---- Programs and images -------------------------------------------------------------
+
+APPS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard apps/*/*.c)))))
+APP_ELFS := $(APPS:%=$(OUT)/apps/%)
+
+define app_rule
+$(OUT)/apps/$(1): $(wildcard apps/$(1)/*.c apps/$(1)/*.h) $(SDK_FILES)
+	$$(call say,APPCC,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(SDK_CC) -Os -Wall -Wextra -o $$@ $(wildcard apps/$(1)/*.c)
+endef
+$(foreach app,$(APPS),$(eval $(call app_rule,$(app))))
+
+# APP is a folder of apps/, or the path of a CloudABI ELF file.
+NAME := $(basename $(notdir $(APP)))
+PROGRAM := $(if $(filter $(APP),$(APPS)),$(OUT)/apps/$(APP),$(APP))
+CONFIG ?= apps/$(APP)/$(APP).yaml
+IMAGE := $(OUT)/$(NAME)
+
+.PHONY: kernel image-elf image run run-gdb test bench lint format size clean help FORCE
+kernel: $(KERNEL) $(OUT)/kernel$(VARIANT).symbols
+
+
+# Always made again: the YAML file names more files than make knows.
+image-elf: kernel $(PROGRAM) $(MKIMAGE)
+	$(Q)$(MKIMAGE) --kernel $(KERNEL) --symbols $(OUT)/kernel$(VARIANT).symbols \
+	  --program $(PROGRAM) --config $(CONFIG) -o $(IMAGE).elf
+
+image: image-elf
+	$(Q)images/mkdisk $(IMAGE).elf $(IMAGE).img "$(CMDLINE)"
+	@tools/vm.py describe --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG) $(IMAGE)
+
+run: image-elf
+	@tools/vm.py run --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) \
+	  --config $(CONFIG) 	  --append "$(CMDLINE)" $(IMAGE)
+
+run-gdb: image-elf
+	@tools/vm.py run --gdb --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) \
+	  --config $(CONFIG) 	  --append "$(CMDLINE)" $(IMAGE)
+
+# ---- Tests ---------------------------------------------------------------------------
+
+HOST_TESTS := $(patsubst tests/host/%.c,$(HOSTDIR)/tests/%,$(sort $(wildcard tests/host/test_*.c)))
+FUZZERS := $(patsubst tests/host/%.c,$(HOSTDIR)/tests/%,$(sort $(wildcard tests/host/fuzz_*.c)))
+SAN_CFLAGS := -std=gnu17 -g -O1 -fno-sanitize-recover=all -DHOST -I. -Iarch/host -Wall -Wextra -Werror \
+  -Wno-unused-parameter
+
+# A unit names its sources in its first lines: `// sources: kernel/heap.c`, `// cflags:`, `// libs:`.
+unit_field = $(shell sed -n 's,^// $(2): ,,p' tests/host/$(1).c)
+define unit_rule
+$(HOSTDIR)/tests/$(1): tests/host/$(1).c $(call unit_field,$(1),sources) $(ALL_HEADERS) $(LWIP_STAMP)
+	$$(call say,TESTCC,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)clang $(SAN_CFLAGS) -fsanitize=address,undefined$(2) $(call unit_field,$(1),cflags) \
+	  -o $$@ $$(filter %.c,$$^) $(if $(2),,-lcmocka) $(call unit_field,$(1),libs)
+endef
+ALL_HEADERS := $(wildcard abi/* argdata/*.h images/*.h kernel/*.h kernel/sys/*.h fs/*.h net/*.h \
+  net/port/*.h net/port/*/*.h drivers/*.h drivers/virtio/*.h arch/*.h arch/host/*.h boot/*.h tests/host/*.h)
+$(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call unit_rule,$(t),)))
+$(foreach t,$(notdir $(FUZZERS)),$(eval $(call unit_rule,$(t),$(comma)fuzzer)))
+
+.PHONY: test-programs
+test-programs: $(HOST_TESTS) $(FUZZERS) $(MKIMAGE) kernel $(APP_ELFS)
+
+test: test-programs
+	@$(PYTHON) -m pytest -q -p no:cacheprovider -n 2 $(if $(T),-k '$(T)') tests
+
+bench: image-elf test-programs
+	@$(PYTHON) tests/bench/bench.py --arch $(ARCH) --write
+
+lint:
+	@tools/lint
+
+format:
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+size: $(KERNEL)
+	@llvm-size $(KERNEL)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+#: Virga makes a virtual machine of one CloudABI program.
+#:
+#:   make run [APP=httpd] [CONFIG=x.yaml] [MEM=64] [PORT=8080] [CMDLINE="log=info"]
+#:                        build the image, boot it in QEMU, show its console
+#:   make image APP=…     build/ARCH/NAME.elf (for -kernel) and build/ARCH/NAME.img (a disk)
+#:   make test [T=name]   all tests, or those whose name contains it
+#:   make bench           what requests, booting and memory cost
+#:   make run-gdb         boot stopped, with a debugger waiting at port 1234
+#:   make sdk             the C compiler for programs, build/sdk/bin/
+#:   make lint            the rules that a compiler doesn't check
+#:   make size, format, clean
+#:
+#: APP is a folder of apps/ or the path of a CloudABI ELF file; CONFIG is its YAML file.
+#: ARCH=x86_64 (default) or aarch64. V=1 shows the commands. DEBUG=1, UBSAN=1: checked kernels.

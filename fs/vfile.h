@@ -1,0 +1,13 @@
+/*
+ * Open files and directories of a file system: a struct file over a vnode.
+ */
+#ifndef FS_VFILE_H
+#define FS_VFILE_H
+
+#include "fs/vnode.h"
+#include "kernel/file.h"
+
+/* A new description of v, which gets a reference of its own. ENOMEM. */
+errno_t vfile_create(struct vnode *v, fdflags_t flags, struct file **f);
+
+#endif

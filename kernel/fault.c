@@ -1,0 +1,46 @@
+/*
+ * Page faults: from the processor to the current process's address space.
+ *
+ * Called by arch from the page fault trap, in user mode or inside a user copy, on the thread's
+ * kernel stack, kernel lock held. What was wrong is remembered for the trap's next step, the
+ * signal; nothing runs in between.
+ */
+#include "arch/arch.h"
+#include "kernel/aspace.h"
+#include "kernel/process.h"
+#include "kernel/thread.h"
+
+static errno_t last;
+
+bool fault_page(uintptr_t va, unsigned access) {
+  const struct thread *t = thread_current();
+  if (t == NULL || t->process == NULL)
+    last = EFAULT;
+  else
+    last = aspace_fault(t->process->aspace, va, access);
+  return last == 0;
+}
+
+signal_t fault_last_signal(void) {
+  switch (last) {
+    case EFAULT:
+      return SIGSEGV;
+    case ENOMEM:
+      return SIGKILL;
+    default:
+      return SIGBUS;
+  }
+}
+
+const char *fault_last_reason(void) {
+  switch (last) {
+    case EFAULT:
+      return "page fault";
+    case ENOMEM:
+      return "out of memory";
+    case ERANGE:
+      return "beyond the end of a mapped file";
+    default:
+      return "a mapped file can't be read";
+  }
+}

@@ -1,0 +1,36 @@
+/*
+ * Descriptor tables: numbers to open file descriptions with rights (reference section 2).
+ *
+ * The lowest free number is used. Kernel lock; no call sleeps, except that dropping the last
+ * reference to a file runs its close.
+ */
+#ifndef KERNEL_FDTABLE_H
+#define KERNEL_FDTABLE_H
+
+#include "kernel/file.h"
+
+#define FD_MAX 65536 /* descriptors per process, then EMFILE */
+
+struct fdtable {
+  struct fd_entry *entries;
+  uint32_t capacity;
+  uint32_t lowest_free; /* no free number below it */
+  uint32_t count;
+};
+
+void fdtable_init(struct fdtable *t);
+/* Drops every reference. */
+void fdtable_destroy(struct fdtable *t);
+
+/* The file behind fd if it has all of `needed`: a new reference. EBADF; ENOTCAPABLE. */
+errno_t fd_get(struct fdtable *t, fd_t fd, rights_t needed, struct file **file);
+/* The entry itself, valid until the table changes or the caller sleeps. EBADF. */
+errno_t fd_lookup(struct fdtable *t, fd_t fd, struct fd_entry **entry);
+/* Puts a file under the lowest free number and takes over the caller's reference (on error the
+ * caller keeps it). EMFILE, ENOMEM. */
+errno_t fd_install(struct fdtable *t, struct file *file, rights_t base, rights_t inheriting,
+                   fd_t *fd);
+errno_t fd_close(struct fdtable *t, fd_t fd);
+errno_t fd_replace(struct fdtable *t, fd_t from, fd_t to);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Open file descriptions: their birth and their end.
+ *
+ * Called under the kernel lock by whoever makes or drops a reference. Dropping the last one runs
+ * the object's close operation, which does not sleep.
+ */
+#include "kernel/file.h"
+
+#include "kernel/log.h"
+
+void file_init(struct file *f, const struct file_ops *ops, filetype_t type, fdflags_t flags) {
+  f->ops = ops;
+  f->refs = 1;
+  f->type = type;
+  f->flags = flags;
+  f->offset = 0;
+}
+
+void file_unref(struct file *f) {
+  ASSERT(f->refs > 0);
+  if (--f->refs == 0)
+    f->ops->close(f);
+}

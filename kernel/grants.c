@@ -1,0 +1,156 @@
+/*
+ * The grant table's reader.
+ *
+ * Runs at boot, before the first thread. Whatever the table asks for is there afterwards, or the
+ * boot ends with a message: a program never starts with less than it was promised. Rights:
+ * reference 2.3.
+ */
+#include "kernel/grants.h"
+
+#include "fs/bootfs.h"
+#include "kernel/console.h"
+#include "kernel/log.h"
+#include "kernel/rights.h"
+#include "kernel/string.h"
+#include "net/net.h"
+
+#define WORDS_MAX 4
+#define NAME_MAX_BYTES 63 /* of the payload's entries that grants name */
+
+struct line {
+  const char *text;
+  size_t len;
+  struct {
+    const char *s;
+    size_t len;
+  } word[WORDS_MAX];
+  size_t words;
+};
+
+/* A grant: a file, with the rights of its descriptor. */
+struct grant {
+  struct file *file;
+  rights_t base, inheriting;
+};
+
+static _Noreturn void bad(const struct line *l, const char *why) {
+  boot_fail("grant `%.*s`: %s", (int)l->len, l->text, why);
+}
+
+static void check(const struct line *l, errno_t e) {
+  if (e == ENOMEM)
+    bad(l, "not enough memory; give the machine more (-m)");
+  if (e == EADDRINUSE)
+    bad(l, "the address is in use");
+  if (e == EADDRNOTAVAIL)
+    bad(l, "the machine does not have this address");
+  if (e == ENOENT)
+    bad(l, "the payload has no such entry");
+  if (e != 0)
+    boot_fail("grant `%.*s`: error %u", (int)l->len, l->text, e);
+}
+
+static void split(struct line *l) {
+  size_t at = 0;
+  l->words = 0;
+  for (;;) {
+    size_t start = at;
+    while (at < l->len && l->text[at] != ' ')
+      at++;
+    if (l->words == WORDS_MAX || at == start)
+      bad(l, "malformed");
+    l->word[l->words].s = l->text + start;
+    l->word[l->words++].len = at - start;
+    if (at == l->len)
+      return;
+    at++;
+  }
+}
+
+static bool word_is(const struct line *l, size_t i, const char *s) {
+  return i < l->words && l->word[i].len == strlen(s) &&
+         memcmp(l->word[i].s, s, l->word[i].len) == 0;
+}
+
+/* ---- The kinds ------------------------------------------------------------------------ */
+
+static void grant_console(const struct line *l, struct grant *g) {
+  if (l->words != 2 || (!word_is(l, 1, "stdout") && !word_is(l, 1, "stderr")))
+    bad(l, "expected `fd stdout` or `fd stderr`");
+  check(l, console_open(&g->file));
+  rights_max(FILETYPE_CHARACTER_DEVICE, false, &g->base, &g->inheriting);
+  g->base &= ~RIGHT_FD_READ; /* open for writing only */
+}
+
+static void open_payload(const struct line *l, const char *name, filetype_t type, struct grant *g) {
+  check(l, bootfs_open(name, &g->file));
+  if (g->file->type != type)
+    bad(l, "the payload's entry is of another type");
+  rights_max(type, false, &g->base, &g->inheriting);
+  if (type == FILETYPE_REGULAR_FILE)
+    g->base &= ~RIGHT_FD_WRITE; /* open for reading only */
+}
+
+static void grant_file(const struct line *l, struct grant *g) {
+  char name[NAME_MAX_BYTES + 1];
+  bool directory = word_is(l, 2, "directory");
+  if (l->words != 3 || (!directory && !word_is(l, 2, "file")))
+    bad(l, "expected `file NAME file` or `file NAME directory`");
+  if (l->word[1].len > NAME_MAX_BYTES)
+    bad(l, "the name is too long");
+  memcpy(name, l->word[1].s, l->word[1].len);
+  name[l->word[1].len] = '\0';
+  open_payload(l, name, directory ? FILETYPE_DIRECTORY : FILETYPE_REGULAR_FILE, g);
+}
+
+static void grant_socket(const struct line *l, bool have_network, struct grant *g) {
+  struct net_address address;
+  if (l->words != 4 || (!word_is(l, 1, "stream") && !word_is(l, 1, "dgram")))
+    bad(l, "expected `socket stream listen ADDRESS`");
+  if (!word_is(l, 1, "stream") || !word_is(l, 2, "listen"))
+    bad(l, "of sockets, this kernel has only listening stream sockets (bind, type stream)");
+  if (!net_address_parse(l->word[3].s, l->word[3].len, &address))
+    bad(l, "expected an address and a port, like 0.0.0.0:80 or [::]:80");
+  if (!have_network)
+    boot_fail(
+        "the configuration asks for a socket on %.*s, but the machine has no network device; "
+        "add: -netdev user,id=n0 -device virtio-net-pci,netdev=n0",
+        (int)l->word[3].len, l->word[3].s);
+  check(l, net_listen(&address, &g->file));
+  rights_max(g->file->type, true, &g->base, &g->inheriting);
+}
+
+static void grant_executable(const struct line *l, struct grant *g) {
+  if (l->words != 1)
+    bad(l, "malformed");
+  open_payload(l, "program", FILETYPE_REGULAR_FILE, g);
+}
+
+static void grant_line(const struct line *l, bool have_network, struct grant *g) {
+  if (word_is(l, 0, "fd"))
+    grant_console(l, g);
+  else if (word_is(l, 0, "file"))
+    grant_file(l, g);
+  else if (word_is(l, 0, "socket"))
+    grant_socket(l, have_network, g);
+  else if (word_is(l, 0, "executable"))
+    grant_executable(l, g);
+  else
+    bad(l, "this kernel has no such grant; expected fd, file, socket or executable");
+}
+
+void grants_install(struct fdtable *fds, const char *text, size_t bytes, bool have_network) {
+  const char *end = text + bytes;
+  for (fd_t expected = 0; text < end; expected++) {
+    struct line line = {.text = text};
+    struct grant grant;
+    fd_t fd;
+    const char *newline = memchr(text, '\n', (size_t)(end - text));
+    line.len = (size_t)((newline != NULL ? newline : end) - text);
+    split(&line);
+    grant_line(&line, have_network, &grant);
+    check(&line, fd_install(fds, grant.file, grant.base, grant.inheriting, &fd));
+    ASSERT(fd == expected);
+    text += line.len + 1;
+  }
+}

@@ -1,0 +1,24 @@
+/*
+ * Grants: the image's table of what the program may use, turned into its first descriptors.
+ *
+ * The table is text, an entry of the payload. Line i makes descriptor i:
+ *
+ *     fd stdout                        the console (also: fd stderr)
+ *     file files/3 file                a file of the payload, read-only
+ *     file files/3 directory           a directory of the payload
+ *     socket stream listen 0.0.0.0:80  a listening socket (IPv6: [::]:80)
+ *     executable                       the program itself
+ */
+#ifndef KERNEL_GRANTS_H
+#define KERNEL_GRANTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kernel/fdtable.h"
+
+/* Fills an empty table. boot_fail() naming the line that is unknown or that can't be had. Called
+ * once, after the devices; `have_network`: there is a network device. */
+void grants_install(struct fdtable *fds, const char *text, size_t bytes, bool have_network);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * The mappings of an address space as a balanced tree by address: private to aspace*.c.
+ *
+ * Every node also knows the bounds of its subtree and the largest hole inside, so that a place for
+ * a new mapping is found without a walk over all.
+ */
+#ifndef KERNEL_MAPPING_H
+#define KERNEL_MAPPING_H
+
+#include "kernel/aspace.h"
+
+struct mapping {
+  struct mapping *left, *right;
+  uintptr_t start, end; /* page aligned, not empty */
+  uintptr_t lo, hi;     /* of the subtree: its first start and last end */
+  size_t max_gap;       /* the largest hole between two mappings of the subtree */
+  struct memobj *obj;   /* NULL: zeroes */
+  uint64_t offset;      /* in obj, of start; 0 without obj */
+  const char *name;
+  mprot_t prot, max_prot;
+  uint8_t flags; /* MAPPING_SHARED or 0 */
+  uint8_t height;
+};
+
+struct aspace {
+  struct arch_aspace arch;
+  struct mapping *root;
+  size_t count;       /* of mappings */
+  size_t resident;    /* pages present */
+  uintptr_t mmap_top; /* mappings without an address go below it */
+};
+
+/* The tree. No mappings overlap. */
+void maptree_insert(struct mapping **root, struct mapping *m);
+void maptree_remove(struct mapping **root, struct mapping *m);
+/* After m's bounds changed, its order among the others being the same. */
+void maptree_update(struct mapping *root, const struct mapping *m);
+/* The mapping that holds va, else the first one after it; NULL: none. */
+struct mapping *maptree_find(struct mapping *root, uintptr_t va);
+/* The start of the highest `size` free bytes in [floor, ceiling), at their upper end; 0: none. */
+uintptr_t maptree_hole(const struct mapping *root, size_t size, uintptr_t floor, uintptr_t ceiling);
+/* DEBUG: panics on a contradiction; returns the number of mappings. */
+size_t maptree_verify(const struct mapping *root);
+
+/* aspace_fault.c: what the page at va is needed for. */
+enum page_use {
+  PAGE_READ,
+  PAGE_WRITE,
+  PAGE_REPLACE, /* all of it will be overwritten: its contents don't matter */
+};
+/* Makes the page at va of mapping m present, and the mapping's own if it is to be written to. */
+errno_t mapping_page_in(struct aspace *as, const struct mapping *m, uintptr_t va, enum page_use use,
+                        pa_t *pa);
+/* Gives the pages present in [va, end) the protection of m, of which the range is a part. */
+void mapping_protect_pages(struct aspace *as, const struct mapping *m, uintptr_t va, uintptr_t end);
+/* Unmaps and releases the pages present in [va, end). */
+void aspace_release_pages(struct aspace *as, uintptr_t va, uintptr_t end);
+
+#endif

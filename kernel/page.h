@@ -1,0 +1,51 @@
+/*
+ * Physical pages: a buddy allocator over all RAM.
+ *
+ * No call sleeps; all run under the kernel lock. Set up in a time that depends on the number of
+ * memory ranges alone; every page costs four bytes.
+ */
+#ifndef KERNEL_PAGE_H
+#define KERNEL_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+
+#define PAGE_ORDER_MAX 10 /* 4 MiB blocks */
+#define PAGE_REFS_MAX ((1u << 24) - 1)
+
+struct bootinfo;
+
+/* Takes over boot->ram. */
+void page_init(const struct bootinfo *boot);
+
+/* 2^order pages, aligned to their size, contents undefined; NULL: none (or the order is beyond
+ * PAGE_ORDER_MAX). The address is in the direct map. */
+void *page_alloc(unsigned order);
+/* The same, zeroed. */
+void *page_alloc_zero(unsigned order);
+/* Gives back what page_alloc returned, by the same order; its only reference. Panics on anything
+ * else: a second free, another order, an address inside a block. */
+void page_free(void *page, unsigned order);
+/* The order that an allocated block was asked for with. */
+unsigned page_order(const void *page);
+
+/* References to an order-0 page that several mappings share: 1 after page_alloc. */
+void page_ref(void *page);
+/* Drops one; the last frees the page. */
+void page_unref(void *page);
+uint32_t page_refs(const void *page);
+/* Whether the allocator manages the memory there (false: the kernel image, its payload, a device).
+ */
+bool page_managed(const void *page);
+
+/* Pages in all, and free now. */
+size_t page_total(void);
+size_t page_free_count(void);
+
+/* DEBUG: walks every free list; panics on a contradiction. */
+void page_check(void);
+
+#endif

@@ -1,0 +1,330 @@
+/*
+ * poll: waits for the first of several events. Reference section 5; locks and condition variables
+ * (4.7) go on to poll_lock.c.
+ *
+ * One pass over the subscriptions asks every object for its state. Until one is ready, the same
+ * question leaves a waiter at the object, so that nothing is asked twice before a sleep; after it only
+ * the objects that woke the thread are asked again: their waiters have been unlinked. Few subscriptions
+ * live on the stack.
+ */
+#include "kernel/sys/poll.h"
+
+#include "kernel/clock.h"
+#include "kernel/heap.h"
+#include "kernel/process.h"
+#include "kernel/string.h"
+#include "kernel/sys/sys.h"
+#include "kernel/thread.h"
+#include "kernel/user.h"
+
+#define INLINE_SUBSCRIPTIONS 8
+#define SUBSCRIPTIONS_MAX 65536
+#define BATCH 8 /* events collected before they are stored */
+
+/* The kernel's side of a subscription that waits. */
+struct poll_entry {
+  struct file *file; /* a reference, while a waiter may be there; else NULL */
+  union {
+    struct waiter waiter; /* of a descriptor */
+    uint64_t deadline_ns; /* of a clock */
+  };
+};
+
+struct poll_call {
+  struct thread *thread;
+  const struct subscription *subs;
+  struct poll_entry *entries;
+  size_t n;
+  size_t clocks;  /* subscriptions that are valid clocks */
+  size_t waiting; /* entries with a file */
+  struct event *out; /* the program's array */
+  size_t nevents;    /* in all */
+  size_t batched;    /* of them still in batch[] */
+  errno_t error;     /* of storing them */
+  struct event batch[BATCH];
+};
+
+/* ---- Events -------------------------------------------------------------------------- */
+
+static void flush(struct poll_call *c) {
+  struct event *to = c->out + (c->nevents - c->batched);
+  errno_t e = user_copy_out(to, c->batch, c->batched * sizeof *to);
+  if (e != 0)
+    c->error = e;
+  c->batched = 0;
+}
+
+void poll_event_init(struct event *ev, const struct subscription *s, errno_t error) {
+  memset(ev, 0, sizeof *ev);
+  ev->userdata = s->userdata;
+  ev->error = error;
+  ev->type = s->type;
+  switch (s->type) {
+    case EVENTTYPE_CLOCK:
+      ev->clock.identifier = s->clock.identifier;
+      break;
+    case EVENTTYPE_CONDVAR:
+      ev->condvar.condvar = s->condvar.condvar;
+      break;
+    case EVENTTYPE_FD_READ:
+    case EVENTTYPE_FD_WRITE:
+      ev->fd_readwrite.fd = s->fd_readwrite.fd;
+      break;
+    case EVENTTYPE_LOCK_RDLOCK:
+    case EVENTTYPE_LOCK_WRLOCK:
+      ev->lock.lock = s->lock.lock;
+      break;
+    case EVENTTYPE_PROC_TERMINATE:
+      ev->proc_terminate.fd = s->proc_terminate.fd;
+      break;
+  }
+}
+
+static struct event *add_event(struct poll_call *c, const struct subscription *s, errno_t error) {
+  if (c->batched == BATCH)
+    flush(c);
+  struct event *ev = &c->batch[c->batched++];
+  c->nevents++;
+  poll_event_init(ev, s, error);
+  return ev;
+}
+
+/* ---- Clocks -------------------------------------------------------------------------- */
+
+errno_t poll_clock_check(const struct subscription *s) {
+  switch (s->clock.clock_id) {
+    case CLOCK_MONOTONIC:
+    case CLOCK_REALTIME:
+      return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID:
+      return ENOTSUP;
+    default:
+      return EINVAL;
+  }
+}
+
+uint64_t poll_clock_deadline(const struct subscription *s, uint64_t *now_ns) {
+  uint64_t timeout = s->clock.timeout, deadline_ns;
+  if (timeout == UINT64_MAX)
+    return NEVER_NS;
+  if ((s->clock.flags & SUBSCRIPTION_CLOCK_ABSTIME) != 0) {
+    uint64_t start = s->clock.clock_id == CLOCK_REALTIME ? clock_offset_ns() : 0;
+    return timeout > start ? timeout - start : 0;
+  }
+  if (*now_ns == 0)
+    *now_ns = clock_monotonic_ns();
+  return __builtin_add_overflow(*now_ns, timeout, &deadline_ns) ? NEVER_NS : deadline_ns;
+}
+
+static void clock_first(struct poll_call *c, const struct subscription *s) {
+  errno_t e = poll_clock_check(s);
+  if (e != 0)
+    add_event(c, s, e);
+  else
+    c->clocks++;
+}
+
+/* What a valid clock leaves; the others have had their events. */
+static bool is_clock(const struct subscription *s) {
+  return s->type == EVENTTYPE_CLOCK && poll_clock_check(s) == 0;
+}
+
+/* Computes all deadlines; returns the earliest. */
+static uint64_t clocks_start(struct poll_call *c) {
+  uint64_t earliest_ns = NEVER_NS, now_ns = 0;
+  size_t left = c->clocks;
+  for (size_t i = 0; left > 0; i++) {
+    if (!is_clock(&c->subs[i]))
+      continue;
+    left--;
+    uint64_t deadline_ns = poll_clock_deadline(&c->subs[i], &now_ns);
+    c->entries[i].deadline_ns = deadline_ns;
+    if (deadline_ns < earliest_ns)
+      earliest_ns = deadline_ns;
+  }
+  return earliest_ns;
+}
+
+static void clocks_expire(struct poll_call *c) {
+  uint64_t now_ns = clock_monotonic_ns();
+  size_t left = c->clocks;
+  for (size_t i = 0; left > 0; i++) {
+    if (!is_clock(&c->subs[i]))
+      continue;
+    left--;
+    if (c->entries[i].deadline_ns <= now_ns)
+      add_event(c, &c->subs[i], 0);
+  }
+}
+
+/* ---- Descriptors --------------------------------------------------------------------- */
+
+/* Asks the object. True: there is an event. Otherwise, with w, it has been left there. */
+static bool ask(struct poll_call *c, const struct subscription *s, struct file *f,
+                struct waiter *w) {
+  struct poll_state st = {0};
+  if (f->ops->poll == NULL)
+    st.ready = true;
+  else
+    f->ops->poll(f, s->type, &st, w);
+  if (!st.ready && st.error == 0)
+    return false;
+  if (!st.ready && w != NULL)
+    waitq_remove(w);
+  struct event *ev = add_event(c, s, st.error);
+  ev->fd_readwrite.nbytes = st.nbytes;
+  ev->fd_readwrite.flags = st.flags;
+  return true;
+}
+
+static void fd_first(struct poll_call *c, const struct subscription *s, struct poll_entry *entry) {
+  struct fd_entry *fe;
+  rights_t needed =
+      RIGHT_POLL_FD_READWRITE | (s->type == EVENTTYPE_FD_READ ? RIGHT_FD_READ : RIGHT_FD_WRITE);
+  errno_t e = fd_lookup(&c->thread->process->fds, s->fd_readwrite.fd, &fe);
+  if (e == 0 && (needed & ~fe->base) != 0)
+    e = ENOTCAPABLE;
+  if (e != 0) {
+    add_event(c, s, e);
+    return;
+  }
+  if (c->nevents > 0) {
+    ask(c, s, fe->file, NULL);
+    return;
+  }
+  list_init(&entry->waiter.link);
+  if (!ask(c, s, fe->file, &entry->waiter)) {
+    entry->file = file_ref(fe->file);
+    c->waiting++;
+  }
+}
+
+static void entry_release(struct poll_call *c, struct poll_entry *entry) {
+  waitq_remove(&entry->waiter);
+  file_unref(entry->file);
+  entry->file = NULL;
+  c->waiting--;
+}
+
+/* After a wake: asks those again whose waiters were taken off their queues. */
+static void fds_again(struct poll_call *c) {
+  size_t left = c->waiting;
+  for (size_t i = 0; left > 0; i++) {
+    struct poll_entry *entry = &c->entries[i];
+    if (entry->file == NULL)
+      continue;
+    left--;
+    if (list_empty(&entry->waiter.link) &&
+        ask(c, &c->subs[i], entry->file, c->nevents > 0 ? NULL : &entry->waiter))
+      entry_release(c, entry);
+  }
+}
+
+/* No descriptor refers to a process, so either there is none or it lacks the right. */
+static void proc_first(struct poll_call *c, const struct subscription *s) {
+  struct fd_entry *fe;
+  errno_t e = fd_lookup(&c->thread->process->fds, s->proc_terminate.fd, &fe);
+  add_event(c, s, e != 0 ? e : ENOTCAPABLE);
+}
+
+/* ---- The call ------------------------------------------------------------------------ */
+
+static void first_pass(struct poll_call *c) {
+  for (size_t i = 0; i < c->n; i++) {
+    const struct subscription *s = &c->subs[i];
+    c->entries[i].file = NULL;
+    switch (s->type) {
+      case EVENTTYPE_FD_READ:
+      case EVENTTYPE_FD_WRITE:
+        fd_first(c, s, &c->entries[i]);
+        break;
+      case EVENTTYPE_CLOCK:
+        clock_first(c, s);
+        break;
+      case EVENTTYPE_PROC_TERMINATE:
+        proc_first(c, s);
+        break;
+      default: /* unknown, or a lock in the wrong place */
+        add_event(c, s, EINVAL);
+    }
+  }
+}
+
+/* Sleeps until there is an event. ECANCELED. */
+static errno_t wait(struct poll_call *c) {
+  uint64_t deadline_ns = clocks_start(c);
+  while (c->nevents == 0) {
+    errno_t e = thread_sleep(deadline_ns);
+    if (e == ECANCELED)
+      return e;
+    thread_sleep_begin();
+    fds_again(c);
+    if (e == ETIMEDOUT)
+      clocks_expire(c);
+  }
+  return 0;
+}
+
+static errno_t run(struct poll_call *c) {
+  errno_t e = 0;
+  if (poll_is_lock(&c->subs[0]) &&
+      (c->n == 1 || (c->n == 2 && c->subs[1].type == EVENTTYPE_CLOCK))) {
+    e = poll_lock(c->subs, c->n, &c->batch[0]);
+    c->nevents = c->batched = 1;
+  } else {
+    thread_sleep_begin();
+    first_pass(c);
+    if (c->nevents == 0)
+      e = wait(c);
+    for (size_t i = 0; c->waiting > 0; i++) {
+      if (c->entries[i].file != NULL)
+        entry_release(c, &c->entries[i]);
+    }
+  }
+  if (e != 0)
+    return e;
+  flush(c);
+  return c->error;
+}
+
+static errno_t run_many(struct poll_call *c, const struct subscription *in) {
+  errno_t e = ENOMEM;
+  struct subscription *subs = kmalloc(c->n * sizeof *subs);
+  c->entries = kmalloc(c->n * sizeof *c->entries);
+  c->subs = subs;
+  if (subs != NULL && c->entries != NULL)
+    e = user_copy_in(subs, in, c->n * sizeof *subs);
+  if (e == 0)
+    e = run(c);
+  kfree(subs);
+  kfree(c->entries);
+  return e;
+}
+
+static errno_t run_few(struct poll_call *c, const struct subscription *in) {
+  struct subscription subs[INLINE_SUBSCRIPTIONS];
+  struct poll_entry entries[INLINE_SUBSCRIPTIONS];
+  c->subs = subs;
+  c->entries = entries;
+  errno_t e = user_copy_in(subs, in, c->n * sizeof *subs);
+  return e != 0 ? e : run(c);
+}
+
+errno_t sys_poll(struct thread *t, const struct subscription *in, struct event *out,
+                 size_t nsubscriptions, size_t *nevents) {
+  struct poll_call c;
+  c.thread = t;
+  c.n = nsubscriptions;
+  c.clocks = c.waiting = c.nevents = c.batched = 0;
+  c.out = out;
+  c.error = 0;
+  if (nsubscriptions > SUBSCRIPTIONS_MAX)
+    return EINVAL;
+  if (nsubscriptions > 0) {
+    errno_t e = nsubscriptions <= INLINE_SUBSCRIPTIONS ? run_few(&c, in) : run_many(&c, in);
+    if (e != 0)
+      return e;
+  }
+  return user_put(nevents, c.nevents);
+}

@@ -1,0 +1,51 @@
+/*
+ * thread_create, thread_exit, thread_yield. Reference sections 1.5, 4.2.
+ */
+#include "kernel/thread.h"
+
+#include "kernel/lock.h"
+#include "kernel/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/user.h"
+
+errno_t sys_thread_create(struct thread *t, struct threadattr *attr, tid_t *tid) {
+  struct threadattr a;
+  struct arch_user_start start = {0};
+  struct thread *created;
+  errno_t e = user_copy_in(&a, attr, sizeof a);
+  if (e != 0)
+    return e;
+  uintptr_t low = (uintptr_t)a.stack;
+  start.pc = (uintptr_t)a.entry_point;
+  if (!user_range_ok(low, a.stack_len) || !user_range_ok(start.pc, 1))
+    return EFAULT;
+  e = arch_user_stack_init(&start, low, low + a.stack_len);
+  if (e != 0)
+    return e;
+  start.arg1 = (uintptr_t)a.argument;
+  e = thread_create_user(t->process, &start, &created);
+  if (e != 0)
+    return e;
+  created->user_start.arg0 = created->tid;
+  e = user_put(tid, created->tid);
+  if (e != 0) {
+    thread_discard(created);
+    return e;
+  }
+  thread_wake(created);
+  return 0;
+}
+
+/* The lock is what others wait on to free this thread's stack: from its release on nothing of the
+ * program's memory is touched. Its errors concern nobody any more. */
+errno_t sys_thread_exit(struct thread *t, lock_t *lock, scope_t scope) {
+  (void)t;
+  (void)lock_unlock(lock, scope);
+  thread_exit_current();
+}
+
+errno_t sys_thread_yield(struct thread *t) {
+  (void)t;
+  thread_yield();
+  return 0;
+}

@@ -1,0 +1,40 @@
+/*
+ * The program's memory, from the kernel. Nothing else dereferences a user pointer.
+ *
+ * Every call checks that the range lies in user space (lengths up to SIZE_MAX, wrapping
+ * included) and returns EFAULT otherwise, or when a page can't be had. May run the fault
+ * handler, never sleeps for long. The address space used is the current process's.
+ */
+#ifndef KERNEL_USER_H
+#define KERNEL_USER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+
+static inline bool user_range_ok(uintptr_t va, size_t n) {
+  return va >= USER_START && va <= USER_END && n <= USER_END - va;
+}
+
+static inline errno_t user_copy_in(void *dst, const void *user_src, size_t n) {
+  if (!user_range_ok((uintptr_t)user_src, n))
+    return EFAULT;
+  return arch_user_copy(dst, user_src, n) == 0 ? 0 : EFAULT;
+}
+
+static inline errno_t user_copy_out(void *user_dst, const void *src, size_t n) {
+  if (!user_range_ok((uintptr_t)user_dst, n))
+    return EFAULT;
+  return arch_user_copy(user_dst, src, n) == 0 ? 0 : EFAULT;
+}
+
+/* Stores one result of a system call: *uptr = value. */
+#define user_put(uptr, value)                              \
+  ({                                                       \
+    __typeof__(*(uptr)) user_put_v = (value);              \
+    user_copy_out((uptr), &user_put_v, sizeof user_put_v); \
+  })
+
+#endif

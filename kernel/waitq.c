@@ -1,0 +1,40 @@
+/*
+ * Wait queues: lists of waiters, and the sleep on a single one.
+ *
+ * Sleeping calls come from threads under the kernel lock; wakers from any context. The sleep
+ * itself is the scheduler's (thread.c).
+ */
+#include "kernel/waitq.h"
+
+#include "kernel/thread.h"
+
+void waitq_add(struct waitq *q, struct waiter *w) {
+  w->thread = thread_current();
+  list_push_back(&q->waiters, &w->link);
+}
+
+void waitq_remove(struct waiter *w) {
+  list_remove(&w->link);
+}
+
+errno_t waitq_sleep(struct waitq *q, uint64_t deadline_ns) {
+  struct waiter w;
+  thread_sleep_begin();
+  waitq_add(q, &w);
+  errno_t e = thread_sleep(deadline_ns);
+  if (e == ECANCELED && list_empty(&w.link))
+    waitq_wake_one(q); /* the wake was for somebody who can use it */
+  waitq_remove(&w);
+  return e;
+}
+
+void waitq_wake_one(struct waitq *q) {
+  struct list *l = list_pop_front(&q->waiters);
+  if (l != NULL)
+    thread_wake(container_of(l, struct waiter, link)->thread);
+}
+
+void waitq_wake_all(struct waitq *q) {
+  while (!list_empty(&q->waiters))
+    waitq_wake_one(q);
+}

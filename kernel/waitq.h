@@ -1,0 +1,59 @@
+/*
+ * Wait queues: how a thread sleeps until something happens.
+ *
+ * All under the kernel lock, which sleeping gives up. The kernel is not preempted, so
+ * between testing a condition and sleeping on its queue nothing can happen:
+ *
+ *     while (!condition) {
+ *       errno_t e = waitq_sleep(&q, deadline_ns);
+ *       if (e != 0)
+ *         return e;
+ *     }
+ *
+ * Wakers: any context, bottom halves and interrupt handlers included.
+ */
+#ifndef KERNEL_WAITQ_H
+#define KERNEL_WAITQ_H
+
+#include <stdint.h>
+
+#include "kernel/abi.h"
+#include "kernel/list.h"
+
+#define NEVER_NS UINT64_MAX
+
+struct thread;
+
+struct waitq {
+  struct list waiters; /* struct waiter, in order of arrival */
+};
+
+/* One thread on one queue. Lives on its stack; poll() has several. */
+struct waiter {
+  struct list link;
+  struct thread *thread;
+};
+
+static inline void waitq_init(struct waitq *q) {
+  list_init(&q->waiters);
+}
+
+/* Sleeps on one queue until a wake. 0; ETIMEDOUT at deadline_ns (monotonic; NEVER_NS: none);
+ * ECANCELED when the thread is to die: the caller unwinds and returns it. */
+errno_t waitq_sleep(struct waitq *q, uint64_t deadline_ns);
+
+/* Wakes all, or the first. The woken find their waiter unlinked: that is how poll() sees which of
+ * its objects called. */
+void waitq_wake_all(struct waitq *q);
+void waitq_wake_one(struct waitq *q);
+
+/* For several queues at once: thread_sleep_begin(), waitq_add() to each, test the conditions,
+ * thread_sleep(deadline), then waitq_remove() each (harmless if a wake did it). waitq_add() enters
+ * the current thread; w must not be on a queue. thread_sleep() returns at once when a wake came since
+ * thread_sleep_begin(); errors as waitq_sleep(). */
+void waitq_add(struct waitq *q, struct waiter *w);
+void waitq_remove(struct waiter *w);
+void thread_sleep_begin(void);
+errno_t thread_sleep(uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,12 @@
+/* <stdlib.h> for lwIP in the kernel: it reads the number of an interface's name with atoi. */
+#ifndef NET_PORT_LIBC_STDLIB_H
+#define NET_PORT_LIBC_STDLIB_H
+
+static inline int atoi(const char *s) {
+  int n = 0;
+  while (*s >= '0' && *s <= '9')
+    n = n * 10 + (*s++ - '0');
+  return n;
+}
+
+#endif

@@ -1,0 +1,180 @@
+// sources: kernel/grants.c kernel/fdtable.c kernel/file.c kernel/rights.c
+/*
+ * Grants: each line's descriptor and rights, and the message for each line that can't be had.
+ */
+#include "tests/host/world.h"
+
+#include "fs/bootfs.h"
+#include "kernel/console.h"
+#include "kernel/grants.h"
+#include "net/net.h"
+
+/* ---- What grants are made of ---- */
+
+static void release(struct file *f) {
+  kfree(f);
+}
+
+static const struct file_ops ops = {.close = release};
+static errno_t next_error;
+static char opened[64];
+static uint16_t listening_port;
+
+static errno_t make(filetype_t type, struct file **f) {
+  if (next_error != 0)
+    return next_error;
+  *f = kmalloc(sizeof **f);
+  if (*f == NULL)
+    return ENOMEM;
+  file_init(*f, &ops, type, 0);
+  return 0;
+}
+
+errno_t console_open(struct file **f) {
+  return make(FILETYPE_CHARACTER_DEVICE, f);
+}
+
+errno_t bootfs_open(const char *name, struct file **f) {
+  snprintf(opened, sizeof opened, "%s", name);
+  if (strcmp(name, "files/0") == 0)
+    return make(FILETYPE_DIRECTORY, f);
+  if (strcmp(name, "files/1") == 0 || strcmp(name, "program") == 0)
+    return make(FILETYPE_REGULAR_FILE, f);
+  return ENOENT;
+}
+
+bool net_address_parse(const char *text, size_t len, struct net_address *out) {
+  const char *good = "0.0.0.0:80";
+  *out = (struct net_address){.port = 80};
+  return len == strlen(good) && memcmp(text, good, len) == 0;
+}
+
+errno_t net_listen(const struct net_address *a, struct file **f) {
+  listening_port = a->port;
+  return make(FILETYPE_SOCKET_STREAM, f);
+}
+
+/* ---- Tests ---- */
+
+static struct fdtable fds;
+
+static void install(const char *text, bool have_network) {
+  fdtable_destroy(&fds);
+  grants_install(&fds, text, strlen(text), have_network);
+}
+
+static void test_rights(void **state) {
+  static const struct {
+    filetype_t type;
+    rights_t base, inheriting;
+  } expected[] = {
+      {FILETYPE_CHARACTER_DEVICE, 0x1008004a & ~0x2, 0},
+      {FILETYPE_CHARACTER_DEVICE, 0x10080048, 0},
+      {FILETYPE_DIRECTORY, 0x13eff698, 0x11ffff7ff},
+      {FILETYPE_REGULAR_FILE, 0x11c3801ff & ~0x40, 0},
+      {FILETYPE_SOCKET_STREAM, 0x1ea1008004a, 0x1ffffffffff},
+      {FILETYPE_REGULAR_FILE, 0x11c3801ff & ~0x40, 0},
+  };
+  install(
+      "fd stdout\nfd stderr\nfile files/0 directory\nfile files/1 file\n"
+      "socket stream listen 0.0.0.0:80\nexecutable\n",
+      true);
+  assert_int_equal(fds.count, 6);
+  for (fd_t i = 0; i < 6; i++) {
+    struct fd_entry *entry;
+    assert_int_equal(fd_lookup(&fds, i, &entry), 0);
+    assert_int_equal(entry->file->type, expected[i].type);
+    assert_int_equal(entry->base, expected[i].base);
+    assert_int_equal(entry->inheriting, expected[i].inheriting);
+    assert_int_equal(entry->file->refs, 1);
+  }
+  assert_string_equal(opened, "program");
+  assert_int_equal(listening_port, 80);
+  fdtable_destroy(&fds);
+  assert_int_equal(world_live, 0);
+}
+
+static void test_empty_and_last_line(void **state) {
+  install("", false);
+  assert_int_equal(fds.count, 0);
+  install("fd stdout\nfd stdout", false); /* the last newline may be missing */
+  assert_int_equal(fds.count, 2);
+  fdtable_destroy(&fds);
+}
+
+static void test_refused(void **state) {
+  static const char *const table[][2] = {
+      {"fd", "grant `fd`: expected `fd stdout` or `fd stderr`"},
+      {"fd stdin", "grant `fd stdin`: expected `fd stdout` or `fd stderr`"},
+      {"fd stdout x", "grant `fd stdout x`: expected `fd stdout` or `fd stderr`"},
+      {"executable x", "grant `executable x`: malformed"},
+      {"", "grant ``: malformed"},
+      {"fd  stdout", "grant `fd  stdout`: malformed"},
+      {"fd stdout ", "grant `fd stdout `: malformed"},
+      {"a b c d e", "grant `a b c d e`: malformed"},
+      {"tmpfs 16M",
+       "grant `tmpfs 16M`: this kernel has no such grant; expected fd, file, socket or "
+       "executable"},
+      {"file files/0", "grant `file files/0`: expected `file NAME file` or `file NAME directory`"},
+      {"file files/0 link",
+       "grant `file files/0 link`: expected `file NAME file` or `file NAME directory`"},
+      {"file files/9 file", "grant `file files/9 file`: the payload has no such entry"},
+      {"file files/0 file", "grant `file files/0 file`: the payload's entry is of another type"},
+      {"file files/1 directory",
+       "grant `file files/1 directory`: the payload's entry is of another type"},
+      {"file nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn file",
+       "grant `file nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn file`: the "
+       "name is too long"},
+      {"socket stream", "grant `socket stream`: expected `socket stream listen ADDRESS`"},
+      {"socket raw listen 0.0.0.0:80",
+       "grant `socket raw listen 0.0.0.0:80`: expected `socket stream listen ADDRESS`"},
+      {"socket dgram bind 0.0.0.0:80",
+       "grant `socket dgram bind 0.0.0.0:80`: of sockets, this kernel has only listening stream "
+       "sockets (bind, type stream)"},
+      {"socket stream connect 0.0.0.0:80",
+       "grant `socket stream connect 0.0.0.0:80`: of sockets, this kernel has only listening "
+       "stream sockets (bind, type stream)"},
+      {"socket stream listen 0.0.0.0",
+       "grant `socket stream listen 0.0.0.0`: expected an address and a port, like 0.0.0.0:80 or "
+       "[::]:80"},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    char text[256];
+    snprintf(text, sizeof text, "%s\n", table[i][0]);
+    assert_ends(install(text, true), table[i][1]);
+    world_free_all(); /* the machine ended with a file open */
+  }
+}
+
+static void test_not_to_be_had(void **state) {
+  static const struct {
+    errno_t error;
+    const char *message;
+  } table[] = {
+      {EADDRINUSE, "grant `socket stream listen 0.0.0.0:80`: the address is in use"},
+      {EADDRNOTAVAIL,
+       "grant `socket stream listen 0.0.0.0:80`: the machine does not have this address"},
+      {ENOMEM,
+       "grant `socket stream listen 0.0.0.0:80`: not enough memory; give the machine more (-m)"},
+      {EIO, "grant `socket stream listen 0.0.0.0:80`: error 29"},
+  };
+  const char *line = "socket stream listen 0.0.0.0:80\n";
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    next_error = table[i].error;
+    assert_ends(install(line, true), table[i].message);
+  }
+  next_error = 0;
+  assert_ends(install(line, false),
+              "the configuration asks for a socket on 0.0.0.0:80, but the machine has no network "
+              "device; add: -netdev user,id=n0 -device virtio-net-pci,netdev=n0");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_rights),
+      cmocka_unit_test(test_empty_and_last_line),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_not_to_be_had),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

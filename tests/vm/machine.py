@@ -1,0 +1,144 @@
+"""A virtual machine under test: makes an image, boots it, talks to it, reads its end.
+
+Tests wait for events (a line on the console, an answer), with one generous limit so that a hang
+fails instead of lasting for ever. Every port is on 127.0.0.1.
+"""
+import os
+import socket
+import subprocess
+import threading
+
+import vm
+
+LIMIT = 300  # seconds until a wait is called a hang
+
+
+def build_dir(arch):
+    return f"build/{arch}"
+
+
+def app(arch, name):
+    return f"{build_dir(arch)}/apps/{name}"
+
+
+def make_image(arch, program, config, out):
+    """Runs the image builder; `config` is YAML text or a path. Returns the image's path."""
+    if "\n" in config:
+        path = str(out) + ".yaml"
+        with open(path, "w") as file:
+            file.write(config)
+        config = path
+    image = str(out) + (".elf" if arch == "x86_64" else ".image")
+    kernel = f"{build_dir(arch)}/kernel"
+    subprocess.run(["build/host/mkimage", "--kernel", kernel + ".elf", "--symbols",
+                    kernel + ".symbols", "--program", program, "--config", config, "-o", image],
+                   check=True)
+    return image
+
+
+def make_disk(image, disk, cmdline=""):
+    subprocess.run(["images/mkdisk", image, str(disk), cmdline], check=True)
+    return str(disk)
+
+
+def compile_guest(arch, source, out, flags=()):
+    """Compiles a C file with the SDK. Returns the program's path."""
+    subprocess.run([f"build/sdk/bin/{arch}-unknown-cloudabi-cc", "-Os", "-Wall", *flags, "-o", str(out),
+                    source], check=True)
+    return str(out)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Machine:
+    """Boots when entered, is killed when left. Keyword arguments are those of vm.qemu()."""
+
+    def __init__(self, arch, image=None, guest_port=None, **how):
+        self.port = free_port() if guest_port else None
+        ports = [(self.port, guest_port)] if guest_port else []
+        self.command = vm.qemu(arch, image, ports=ports, **how)
+        self.output = b""
+        self.changed = threading.Condition()
+        self.ended = False
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+
+    def _read(self):
+        while chunk := self.process.stdout.read1(65536):
+            with self.changed:
+                self.output += chunk
+                self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    @property
+    def console(self):
+        return self.output.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def wait_for(self, text):
+        """Until `text` is on the console. Fails when the machine ends first."""
+        with self.changed:
+            self.changed.wait_for(lambda: text in self.console or self.ended, LIMIT)
+            assert text in self.console, f"no {text!r} on the console:\n{self.console[-4000:]}"
+
+    def wait_end(self):
+        """Until QEMU is gone. Returns (QEMU's status, the program's status, the last line)."""
+        try:
+            self.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the machine did not end:\n{self.console[-4000:]}") from None
+        self.reader.join()
+        status, line = vm.exit_status(self.console)
+        return self.process.returncode, status, line
+
+    def connect(self, source=None):
+        """A connection to the guest's port; QEMU accepts before the guest listens."""
+        s = socket.create_connection(("127.0.0.1", self.port), LIMIT, source)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return s
+
+
+def read_all(s):
+    parts = []
+    while data := s.recv(65536):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def get(s, path="/", close=False):
+    """One HTTP GET on a connection: (status, headers, body)."""
+    extra = "Connection: close\r\n" if close else ""
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n{extra}\r\n".encode())
+    return read_response(s)
+
+
+def read_response(s):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = s.recv(65536)
+        assert chunk, f"the connection ended inside the headers: {data!r}"
+        data += chunk
+    head, body = data.split(b"\r\n\r\n", 1)
+    lines = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, value in (l.split(":", 1) for l in lines[1:])}
+    length = int(headers["content-length"])
+    while len(body) < length:
+        chunk = s.recv(65536)
+        assert chunk, "the connection ended inside the body"
+        body += chunk
+    return int(lines[0].split()[1]), headers, body
