@@ -117,7 +117,7 @@ class Guest:
         return [(row[0], int(row[1]) + int(row[2]) + int(row[4]) // 8) for row in rows if len(row) == 5]
 
     def wait(self, condition, what):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while not condition():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"no {what}:\n{self.console()[-2000:]}")

@@ -2,8 +2,9 @@
  * A machine for the units that need kernel/thread.c: threads are fibers of the host, the clock is a
  * counter, and waiting for interrupts jumps to the timer's deadline. Everything is deterministic.
  *
- * The test itself runs as the boot thread and may sleep. A wait that nothing can end is reported and
- * fails the test. Fibers must not use cmocka's assertions (these jump to the main stack): CHECK().
+ * The test itself runs as the boot thread and may sleep. A wait that nothing can end is reported
+ * and fails the test. Fibers must not use cmocka's assertions (these jump to the main stack):
+ * CHECK().
  */
 #ifndef TESTS_HOST_FAKE_MACHINE_H
 #define TESTS_HOST_FAKE_MACHINE_H
@@ -27,10 +28,10 @@
 #include "kernel/thread.h"
 #include "kernel/user.h"
 
-#define CHECK(cond) \
-  ((cond) ? (void)0 \
+#define CHECK(cond)                                                                             \
+  ((cond) ? (void)0                                                                             \
           : (fprintf(stderr, "%s:%d: check failed: %s (seed %lu)\n", __FILE__, __LINE__, #cond, \
-                     fake_seed), \
+                     fake_seed),                                                                \
              abort()))
 
 static unsigned long fake_seed; /* named by a failing check */
@@ -217,7 +218,7 @@ bool arch_user_cmpxchg32(uint32_t *uaddr, uint32_t *expected, uint32_t desired, 
   return true;
 }
 
-/* ---- What else the scheduler asks for -------------------------------------------------- */
+/* ---- What else the scheduler asks for ------------------------------------------------ */
 
 static long fake_alloc_budget = -1; /* allocations until memory is out; -1: never */
 

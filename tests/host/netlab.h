@@ -24,15 +24,15 @@ enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
 struct peer {
   uint16_t port, vm_port;
-  uint32_t seq; /* of the next byte to send */
-  uint32_t ack; /* the next byte expected */
+  uint32_t seq;    /* of the next byte to send */
+  uint32_t ack;    /* the next byte expected */
   uint32_t window; /* offered to the machine, in bytes */
-  bool mute; /* no automatic acknowledgements */
-  uint8_t *rx; /* what came, in order */
+  bool mute;       /* no automatic acknowledgements */
+  uint8_t *rx;     /* what came, in order */
   size_t rx_len, rx_max;
   bool got_fin, got_rst;
   unsigned segments; /* that came, all kinds */
-  uint8_t flags; /* of the last one */
+  uint8_t flags;     /* of the last one */
   uint32_t last_seq, last_ack;
   uint32_t vm_window; /* what the machine offers, in bytes */
   unsigned vm_scale;
@@ -44,13 +44,13 @@ struct lab {
   size_t ram;
   bool (*on_sleep)(void); /* something happens elsewhere; false: nothing */
   void (*on_frame)(const uint8_t *frame, size_t n); /* NULL: peers answer */
-  bool hold_tx; /* the device keeps frames: done() comes with lab_release_tx() */
+  bool hold_tx;       /* the device keeps frames: done() comes with lab_release_tx() */
   unsigned ring_free; /* frames that transmit takes before ENOBUFS */
   unsigned features;
   size_t fail_after; /* allocations until they fail; SIZE_MAX: never */
   uint64_t now_ns;
   size_t allocated; /* blocks now */
-  unsigned lent; /* frames the stack has not given back */
+  unsigned lent;    /* frames the stack has not given back */
   unsigned sent, flushes, timer_fires;
   char log[512]; /* the last message */
 };

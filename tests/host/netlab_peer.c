@@ -176,6 +176,8 @@ static void options(struct peer *p, const uint8_t *o, const uint8_t *end) {
 }
 
 static void take(struct peer *p, const uint8_t *data, size_t n) {
+  if (n == 0)
+    return;
   if (p->rx_len + n > p->rx_max) {
     p->rx_max = (p->rx_len + n) * 2;
     p->rx = realloc(p->rx, p->rx_max);
@@ -200,11 +202,12 @@ static void tcp(const uint8_t *t, size_t n) {
     p->got_rst = true;
   if ((p->flags & (SYN | RST)) != 0)
     return;
-  bool in_order = p->last_seq == p->ack;
   n -= header;
+  uint32_t known = p->ack - p->last_seq; /* bytes at its start that came before */
+  bool in_order = known == 0 || known < n;
   if (in_order && !p->mute) {
-    take(p, t + header, n);
-    p->ack += (uint32_t)n;
+    take(p, t + header + known, n - known);
+    p->ack = p->last_seq + (uint32_t)n;
     if ((p->flags & FIN) != 0) {
       p->got_fin = true;
       p->ack++;

@@ -174,9 +174,9 @@ static const struct {
     /* The manual's configurations. */
     {TAGS "- !fd stdout\n- !fd stdout\n- !fd stdout\n",
      "07850300000000"
-     "850300000001"
-     "850300000002",
-     "fd stdout\nfd stdout\nfd stdout\n"},
+     "850300000000"
+     "850300000000",
+     "fd stdout\n"},
     {TAGS "!socket\n  bind: 0.0.0.0:12345\n", "0300000000", "socket stream listen 0.0.0.0:12345\n"},
     {TAGS "!socket\n  bind: 0.0.0.0:12345\n  type: stream\n", "0300000000",
      "socket stream listen 0.0.0.0:12345\n"},

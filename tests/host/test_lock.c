@@ -1,104 +1,11 @@
 // sources: kernel/lock.c kernel/lock_object.c kernel/condvar.c kernel/thread.c kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c kernel/sys/lock.c kernel/sys/thread.c kernel/fdtable.c kernel/file.c
 /*
- * Locks and condition variables, case by case: what the words become, who gets what, which errors
- * (reference section 4). The test itself is a thread of the program.
+ * Locks, case by case: what the words become, who gets what, which errors (reference section 4);
+ * and how threads begin and end.
  */
-#include "kernel/lock_object.h"
-#include "tests/host/user_lock.h"
+#include "tests/host/lock_actors.h"
 
-uint64_t clock_monotonic_ns(void) {
-  return arch_time_ns();
-}
-
-uint64_t clock_offset_ns(void) {
-  return 1000000000; /* realtime runs a second ahead */
-}
-
-static errno_t stack_init_result;
-
-errno_t arch_user_stack_init(struct arch_user_start *start, uintptr_t low, uintptr_t top) {
-  CHECK(low < top);
-  start->sp = top;
-  return stack_init_result;
-}
-
-static uint32_t word, condvar, other;
-static tid_t self;
-
-static int setup(void **state) {
-  fake_setup(state);
-  thread_current()->process = &fake_process;
-  self = thread_current()->tid;
-  return lock_thread_init(thread_current());
-}
-
-static int reset(void **state) {
-  (void)state;
-  fake_process_reset();
-  word = condvar = other = 0;
-  return 0;
-}
-
-static int check_clean(void **state) {
-  (void)state;
-  fake_process_wait();
-  return lock_object_count() == 0 ? 0 : -1;
-}
-
-/* ---- Other threads --------------------------------------------------------------------------- */
-
-/* What one of them is to do, and what came of it. */
-struct actor {
-  enum { WRITE, READ, CONDVAR } what;
-  uint64_t timeout_ns;
-  errno_t result; /* EINPROGRESS: it waits */
-  unsigned rank;  /* when it got its answer */
-  tid_t tid;
-};
-
-static unsigned rank;
-
-static void act(uint64_t tid, uint64_t arg) {
-  struct actor *a = (struct actor *)arg;
-  a->result = a->what == CONDVAR ? wait_condvar(&condvar, &word, a->timeout_ns)
-                                 : wait_lock(&word, a->what == WRITE, a->timeout_ns);
-  a->rank = ++rank;
-}
-
-/* Starts it and lets it wait. */
-static void begin(struct actor *a, int what, uint64_t timeout_ns) {
-  *a = (struct actor){.what = what, .timeout_ns = timeout_ns, .result = EINPROGRESS};
-  a->tid = fake_thread(act, (uintptr_t)a)->tid;
-  thread_yield();
-}
-
-/* A waiter on the condition variable needs the lock first. */
-static void begin_condvar(struct actor *a, uint64_t timeout_ns) {
-  *a = (struct actor){.what = CONDVAR, .timeout_ns = timeout_ns, .result = EINPROGRESS};
-  struct thread *t = fake_thread(act, (uintptr_t)a);
-  a->tid = t->tid;
-  assert_int_equal(word, 0);
-  word = a->tid | WR;
-  thread_yield();
-  assert_int_equal(word, 0);
-  assert_int_equal(condvar, UINT32_MAX);
-}
-
-static errno_t unlock_as(tid_t tid) {
-  struct lock_key key;
-  assert_int_equal(lock_key_init(&key, LOCK_KIND_LOCK, &word, SCOPE_PRIVATE), 0);
-  errno_t e = lock_release(&key, &word, tid);
-  thread_yield();
-  return e;
-}
-
-static void sleep_ns(uint64_t ns) {
-  struct waitq never;
-  waitq_init(&never);
-  assert_int_equal(waitq_sleep(&never, fake_now_ns + ns), ETIMEDOUT);
-}
-
-/* ---- Locks ------------------------------------------------------------------------------------- */
+/* ---- Locks --------------------------------------------------------------------------- */
 
 static void test_free_lock(void **state) {
   (void)state;
@@ -315,112 +222,12 @@ static void test_killed_waiters(void **state) {
   assert_int_equal(condvar, 0);
 }
 
-/* ---- Condition variables ------------------------------------------------------------------------ */
+static errno_t stack_init_result;
 
-static void test_signal_gives_the_free_lock(void **state) {
-  (void)state;
-  static struct actor a, b;
-  begin_condvar(&a, 0);
-  begin_condvar(&b, 0);
-  assert_int_equal(call_signal(&condvar, 0), 0);
-  assert_int_equal(call_signal(&condvar, 1), 0);
-  assert_int_equal(word, a.tid | WR);
-  assert_int_equal(condvar, UINT32_MAX);
-  thread_yield();
-  assert_int_equal(a.result, 0);
-  assert_int_equal(b.result, EINPROGRESS);
-  assert_int_equal(unlock_as(a.tid), 0);
-  assert_int_equal(call_signal(&condvar, 1), 0);
-  assert_int_equal(condvar, 0);
-  thread_yield();
-  assert_int_equal(b.result, 0);
-  assert_int_equal(call_signal(&condvar, 1), 0); /* nobody there */
-}
-
-static void test_broadcast_queues_for_the_lock(void **state) {
-  (void)state;
-  static struct actor a[3];
-  for (int i = 0; i < 3; i++)
-    begin_condvar(&a[i], 0);
-  word = self | WR;
-  assert_int_equal(call_signal(&condvar, UINT32_MAX), 0);
-  assert_int_equal(condvar, 0);
-  assert_int_equal(word, self | WR | KM);
-  rank = 0;
-  call_unlock(&word);
-  for (int i = 0; i < 3; i++) {
-    assert_int_equal(word, a[i].tid | WR | (i < 2 ? KM : 0));
-    thread_yield();
-    assert_int_equal(a[i].result, 0);
-    assert_int_equal(a[i].rank, i + 1);
-    assert_int_equal(unlock_as(a[i].tid), 0);
-  }
-  assert_int_equal(word, 0);
-}
-
-static void test_broadcast_on_a_free_lock(void **state) {
-  (void)state;
-  static struct actor a[3];
-  for (int i = 0; i < 3; i++)
-    begin_condvar(&a[i], 0);
-  assert_int_equal(call_signal(&condvar, UINT32_MAX), 0);
-  for (int i = 0; i < 3; i++) {
-    assert_int_equal(word, a[i].tid | WR | (i < 2 ? KM : 0));
-    thread_yield();
-    assert_int_equal(a[i].result, 0);
-    assert_int_equal(unlock_as(a[i].tid), 0);
-  }
-}
-
-static void test_timeout_on_the_condvar(void **state) {
-  (void)state;
-  static struct actor a;
-  begin_condvar(&a, 5000);
-  word = self | WR;
-  sleep_ns(10000);
-  assert_int_equal(condvar, 0);
-  assert_int_equal(a.result, EINPROGRESS); /* it needs the lock before it may return */
-  assert_int_equal(word, self | WR | KM);
-  call_unlock(&word);
-  thread_yield();
-  assert_int_equal(a.result, ETIMEDOUT);
-  assert_int_equal(word, a.tid | WR);
-}
-
-/* Signalled in time, but the lock comes late: that is a wakeup. */
-static void test_timeout_after_the_signal(void **state) {
-  (void)state;
-  static struct actor a;
-  begin_condvar(&a, 5000);
-  word = self | WR;
-  assert_int_equal(call_signal(&condvar, 1), 0);
-  sleep_ns(10000);
-  assert_int_equal(a.result, EINPROGRESS);
-  call_unlock(&word);
-  thread_yield();
-  assert_int_equal(a.result, 0);
-}
-
-static void test_condvar_errors(void **state) {
-  (void)state;
-  static struct actor a;
-  assert_int_equal(wait_condvar(&condvar, &word, 0), EPERM); /* not held */
-  assert_int_equal(condvar, 0);
-  word = 77 | WR;
-  assert_int_equal(wait_condvar(&condvar, &word, 0), EPERM); /* another's */
-  begin(&a, WRITE, 20000);
-  assert_int_equal(wait_condvar(&condvar, &word, 0), EPERM);
-  assert_int_equal(condvar, 0);
-  sleep_ns(30000);
-  word = 0;
-  begin_condvar(&a, 0);
-  other = self | WR;
-  assert_int_equal(wait_condvar(&condvar, &other, 0), EINVAL); /* bound to another lock */
-  assert_int_equal(other, self | WR);
-  word = LOCK_BOGUS;
-  assert_int_equal(call_signal(&condvar, 1), EINVAL);
-  word = 0;
-  assert_int_equal(call_signal(&condvar, 1), 0);
+errno_t arch_user_stack_init(struct arch_user_start *start, uintptr_t low, uintptr_t top) {
+  CHECK(low < top);
+  start->sp = top;
+  return stack_init_result;
 }
 
 /* The events carry what programs up to v0.16 look for. */
@@ -436,7 +243,7 @@ static void test_events_echo_the_address(void **state) {
   assert_ptr_equal(ev.lock.lock, &word);
 }
 
-/* ---- thread_create, thread_exit -------------------------------------------------------------------- */
+/* ---- thread_create, thread_exit ----------------------------------------------------- */
 
 static void exiting(uint64_t tid, uint64_t arg) {
   sys_thread_exit(thread_current(), &word, SCOPE_PRIVATE);
@@ -495,8 +302,6 @@ static void test_thread_create(void **state) {
   assert_int_equal(thread_count(), before);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, reset, check_clean)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_free_lock),
@@ -513,12 +318,6 @@ int main(void) {
       TEST(test_readers_wait_for_a_handover),
       TEST(test_no_spurious_wakeup),
       TEST(test_killed_waiters),
-      TEST(test_signal_gives_the_free_lock),
-      TEST(test_broadcast_queues_for_the_lock),
-      TEST(test_broadcast_on_a_free_lock),
-      TEST(test_timeout_on_the_condvar),
-      TEST(test_timeout_after_the_signal),
-      TEST(test_condvar_errors),
       TEST(test_events_echo_the_address),
       TEST(test_join),
       TEST(test_exit_without_joiner),

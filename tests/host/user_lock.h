@@ -1,6 +1,6 @@
 /*
- * A program's half of locks and condition variables (reference 4.2), over the fake machine: between any
- * two of its memory accesses other threads may run. The model beside it says who may be where.
+ * A program's half of locks and condition variables (reference 4.2), over the fake machine: between
+ * any two of its memory accesses other threads may run. The model beside it says who may be where.
  */
 #ifndef TESTS_HOST_USER_LOCK_H
 #define TESTS_HOST_USER_LOCK_H
@@ -19,9 +19,9 @@ struct model_lock {
 
 struct model_condvar {
   uint32_t word;
-  unsigned inside;   /* threads in a wait */
-  unsigned signals;  /* wakeups that signals allow */
-  unsigned wakeups;  /* waits that a signal ended */
+  unsigned inside;  /* threads in a wait */
+  unsigned signals; /* wakeups that signals allow */
+  unsigned wakeups; /* waits that a signal ended */
 };
 
 static inline uint32_t user_load(const uint32_t *word) {
@@ -37,7 +37,7 @@ static inline bool user_cas(uint32_t *word, uint32_t expected, uint32_t desired)
   return true;
 }
 
-/* ---- System calls, with the way back to user mode ---------------------------------------- */
+/* ---- System calls, with the way back to user mode ------------------------------------ */
 
 static inline errno_t user_poll(const struct subscription *subs, size_t n, struct event *ev) {
   size_t nevents = 99;
@@ -104,7 +104,7 @@ static inline errno_t call_signal(uint32_t *condvar, nthreads_t n) {
   return e;
 }
 
-/* ---- Locks ------------------------------------------------------------------------------- */
+/* ---- Locks --------------------------------------------------------------------------- */
 
 static inline void model_got_write(struct model_lock *l, tid_t tid) {
   CHECK((l->word & ~KM) == (tid | WR));
@@ -178,9 +178,10 @@ static inline void user_read_unlock(struct model_lock *l) {
   }
 }
 
-/* ---- Condition variables ------------------------------------------------------------------ */
+/* ---- Condition variables ------------------------------------------------------------- */
 
-static inline errno_t user_wait(struct model_condvar *c, struct model_lock *l, uint64_t timeout_ns) {
+static inline errno_t user_wait(struct model_condvar *c, struct model_lock *l,
+                                uint64_t timeout_ns) {
   CHECK(l->writer == thread_current()->tid);
   fake_user_step();
   l->writer = 0;

@@ -27,6 +27,7 @@
 #include "kernel/page.h"
 
 #define SIM_RINGS 2
+#define SIM_PAGES_MAX 256
 
 struct sim_ring {
   struct virtq *q;
@@ -52,7 +53,7 @@ static long sim_alloc_fail_at = -1; /* the n-th allocation from now fails */
 static size_t sim_pages = 16384;
 static uint64_t sim_now_ns;
 
-/* ---- The kernel ------------------------------------------------------------------------ */
+/* ---- The kernel ---- */
 
 enum log_level log_max = LOG_DEBUG;
 
@@ -90,8 +91,16 @@ void kfree(void *p) {
   free(p);
 }
 
+static void *sim_single_pages[SIM_PAGES_MAX]; /* handed out and not given back */
+static unsigned sim_single_count;
+
 void *page_alloc(unsigned order) {
-  return alloc_fails() ? NULL : aligned_alloc(PAGE_SIZE << order, PAGE_SIZE << order);
+  void *p = alloc_fails() ? NULL : aligned_alloc(PAGE_SIZE << order, PAGE_SIZE << order);
+  if (p != NULL && order == 0) {
+    assert_true(sim_single_count < SIM_PAGES_MAX);
+    sim_single_pages[sim_single_count++] = p;
+  }
+  return p;
 }
 
 void *page_alloc_zero(unsigned order) {
@@ -102,7 +111,10 @@ void *page_alloc_zero(unsigned order) {
 }
 
 void page_free(void *page, unsigned order) {
-  (void)order;
+  for (unsigned i = 0; order == 0 && i < sim_single_count; i++) {
+    if (sim_single_pages[i] == page)
+      sim_single_pages[i] = sim_single_pages[--sim_single_count];
+  }
   free(page);
 }
 
@@ -114,7 +126,7 @@ uint64_t arch_time_ns(void) {
   return sim_now_ns += 1000;
 }
 
-/* ---- The device's registers --------------------------------------------------------------- */
+/* ---- The device's registers ---- */
 
 static uint64_t sim_read_features(struct virtio_dev *d) {
   (void)d;
@@ -190,7 +202,7 @@ static const struct virtio_transport sim_transport = {
     .notify = sim_notify,
 };
 
-/* ---- What the device does ------------------------------------------------------------------ */
+/* ---- What the device does ---- */
 
 /* The id of the next chain that the driver has shown, or -1. */
 static inline int sim_next(unsigned ring) {

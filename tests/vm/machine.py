@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 
 import vm
 
@@ -106,9 +107,15 @@ class Machine:
         status, line = vm.exit_status(self.console)
         return self.process.returncode, status, line
 
-    def connect(self, source=None):
-        """A connection to the guest's port; QEMU accepts before the guest listens."""
-        s = socket.create_connection(("127.0.0.1", self.port), LIMIT, source)
+    def connect(self):
+        """A connection to the guest's port. QEMU accepts it before the guest listens."""
+        while True:
+            try:
+                s = socket.create_connection(("127.0.0.1", self.port), LIMIT)
+                break
+            except ConnectionRefusedError:  # QEMU is not up yet
+                assert self.process.poll() is None, f"the machine ended:\n{self.console[-4000:]}"
+                time.sleep(0.01)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
 
@@ -125,6 +132,15 @@ def get(s, path="/", close=False):
     extra = "Connection: close\r\n" if close else ""
     s.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n{extra}\r\n".encode())
     return read_response(s)
+
+
+def open_connection(machine, path):
+    """A connection that has answered once and is kept. QEMU's forwarder has a backlog of one and drops what
+    comes faster, so many connections at once have to be made one after the other."""
+    s = machine.connect()
+    status, _, _ = get(s, path)
+    assert status == 200
+    return s
 
 
 def read_response(s):
