@@ -45,7 +45,8 @@ VARIANT := $(if $(DEBUG),-debug)$(if $(UBSAN),-ubsan)
 KOBJ := $(OUT)/kernel$(VARIANT)
 KERNEL := $(OUT)/kernel$(VARIANT).elf
 
-KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -ffreestanding -fno-pic -O2 -g -flto \
+# Not -ffreestanding: it would make every memcpy() of a few bytes a call.
+KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -fno-pic -O2 -g -flto \
   -fno-omit-frame-pointer -fno-common -fno-strict-aliasing -ffunction-sections -fdata-sections \
   -fno-asynchronous-unwind-tables -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter \
   -Wvla -nostdlibinc -Inet/port/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \

@@ -77,7 +77,8 @@ void arch_aspace_switch(struct arch_aspace *as);
  * arch_user_copy's too. */
 errno_t arch_aspace_map(struct arch_aspace *as, uintptr_t va, pa_t pa, unsigned prot, bool large);
 /* Forgets the translations of [va, va + size) and flushes the TLB for them. Tables that the
- * range leaves empty may be freed. */
+ * range leaves empty may be freed. Large pages go whole: to unmap a part of one, first map one of
+ * its small pages, which splits it (ENOMEM). */
 void arch_aspace_unmap(struct arch_aspace *as, uintptr_t va, size_t size);
 /* What is mapped at va; false if nothing. Outputs may be NULL. */
 bool arch_aspace_query(const struct arch_aspace *as, uintptr_t va, pa_t *pa, unsigned *prot);

@@ -13,8 +13,8 @@
 
 enum { ACPI_HEADER_BYTES = 36, ACPI_RSDP_BYTES = 36 };
 
-/* Where the root pointer leads. `rsdp` has at least 20 readable bytes, and `size` in all. False: it is
- * not one, or its checksum is wrong. */
+/* Where the root pointer leads. `rsdp` has at least 20 readable bytes, and `size` in all. False: it
+ * is not one, or its checksum is wrong. */
 bool acpi_rsdp(const void *rsdp, size_t size, uint64_t *root_pa, bool *root_is_xsdt);
 
 /* The length that a table's header (ACPI_HEADER_BYTES, readable) claims; 0: nonsense. */

@@ -27,8 +27,8 @@ bool fdt_open(struct fdt *f, const void *blob, size_t size);
 /* A walk over all nodes, parents before children. */
 struct fdt_node {
   const struct fdt *fdt;
-  size_t at; /* where the walk goes on: behind the node's name */
-  int depth; /* 0: the root */
+  size_t at;                        /* where the walk goes on: behind the node's name */
+  int depth;                        /* 0: the root */
   size_t properties[FDT_DEPTH_MAX]; /* where those of the node and its ancestors begin, by depth */
 };
 

@@ -8,7 +8,8 @@
 void serial_init(void);
 /* Enumerates PCI, assigns missing BARs, starts known devices. */
 void pci_init(void);
-/* virtio-mmio devices: of the command line (virtio_mmio.device=SIZE@BASE:IRQ), else of the platform. */
+/* virtio-mmio devices: of the command line (virtio_mmio.device=SIZE@BASE:IRQ), else of the
+ * platform. */
 void virtio_mmio_init(void);
 
 #endif

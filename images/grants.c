@@ -170,12 +170,12 @@ static const struct {
 };
 
 /* The value that the program sees: the descriptor's number. */
-static void put_descriptor(struct grants *grants, struct node *node) {
+static void put_descriptor(struct grants *grants, struct node *node, size_t number) {
   enum { FD_BYTES = 5 };
   struct ad_writer writer;
   uint8_t *bytes = arena_alloc(grants->arena, FD_BYTES);
   ad_writer_init(&writer, bytes, FD_BYTES);
-  ad_put_fd(&writer, (uint32_t)grants->count);
+  ad_put_fd(&writer, (uint32_t)number);
   node->value = (struct ad_value){.bytes = bytes, .length = writer.length};
 }
 
@@ -192,6 +192,19 @@ static void append(struct grants *grants, const struct grant *grant) {
   grants->list[grants->count++] = *grant;
 }
 
+/* The number of a grant. The console and the program's file are one descriptor however often they
+ * stand there, as cloudabi-run numbers them; a path or an address is opened anew each time. */
+static size_t number_of(struct grants *grants, const struct grant *grant) {
+  bool shared = grant->kind == GRANT_FD || grant->kind == GRANT_EXECUTABLE;
+  for (size_t i = 0; shared && i < grants->count; i++) {
+    if (strcmp(grants->list[i].line, grant->line) == 0) {
+      return i;
+    }
+  }
+  append(grants, grant);
+  return grants->count - 1;
+}
+
 bool grants_add(struct grants *grants, struct node *node) {
   const char *name = node->tag + strlen(TAG_CLOUDABI);
   for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
@@ -200,8 +213,7 @@ bool grants_add(struct grants *grants, struct node *node) {
       if (!tags[i].grant(grants, node, &grant)) {
         return false;
       }
-      put_descriptor(grants, node);
-      append(grants, &grant);
+      put_descriptor(grants, node, number_of(grants, &grant));
       return true;
     }
   }

@@ -102,7 +102,7 @@ errno_t condvar_signal(condvar_t *condvar, scope_t scope, nthreads_t n) {
 
   if (lock_object_find(&lock_key) == NULL) {
     struct lock_waiter *w = container_of(o->waiting.next, struct lock_waiter, link);
-    e = lock_try(lock, w->thread->tid, true, n > 1 ? LOCK_KERNEL_MANAGED : 0, true, &owner);
+    e = lock_try(lock, w->thread->tid, true, n > 1 ? LOCK_KERNEL_MANAGED : 0, &owner);
     if (e != 0 && e != EBUSY)
       return e;
     if (e == 0) {

@@ -20,6 +20,7 @@
 static char ring[RING_SIZE];
 static uint32_t head, tail; /* free running: put in at head, taken out at tail */
 static const struct console_device *device;
+static bool interrupt_wanted;
 static struct waitq writers = {LIST_INIT(writers.waiters)};
 static bool mid_line; /* the last byte written was not a newline */
 
@@ -53,7 +54,10 @@ void console_drain(void) {
     taken = n > 0 ? device->put(s, n) : 0;
     tail += (uint32_t)taken;
   } while (taken == n && n > 0);
-  device->want_interrupt(n > 0);
+  if (interrupt_wanted != (n > 0)) {
+    interrupt_wanted = n > 0;
+    device->want_interrupt(interrupt_wanted);
+  }
   wake_writers();
 }
 

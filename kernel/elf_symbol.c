@@ -60,16 +60,16 @@ static const char *symbol_name(struct view names, const uint8_t *symbol) {
   return (const char *)names.bytes + at;
 }
 
-/* Whether the symbol is code at or below the address, and closer to it than *best. */
+/* Whether the symbol is a function at or below the address, and closer to it than *best. Other
+ * symbols of code are marks that linkers make, at addresses of functions as well. */
 static bool better(const uint8_t *symbol, uint64_t vaddr, uint64_t best) {
   unsigned type = symbol[SYMBOL_INFO] & 15;
   uint64_t value = elf_read64(symbol + SYMBOL_VALUE);
   uint64_t size = elf_read64(symbol + SYMBOL_SIZE);
-  bool code = type == 0 || type == ELF_SYMBOL_FUNCTION;
-  if (!code || elf_read16(symbol + SYMBOL_SHNDX) == 0 || value > vaddr) {
+  if (type != ELF_SYMBOL_FUNCTION || elf_read16(symbol + SYMBOL_SHNDX) == 0 || value > vaddr) {
     return false;
   }
-  /* Labels of assembly code have no size: they reach up to the next symbol. */
+  /* A function in assembly may have no size: it reaches up to the next symbol. */
   bool covers = size == 0 || vaddr - value < size;
   return covers && vaddr - value < best;
 }

@@ -8,7 +8,9 @@
 
 #include "arch/arch.h"
 #include "kernel/console.h"
+#include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/page.h"
 #include "kernel/printf.h"
 #include "kernel/process.h"
 #include "kernel/signal_names.h"
@@ -30,6 +32,9 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void end(unsigned code, c
 }
 
 void machine_end(signal_t signal, exitcode_t exitcode) {
+  console_fresh_line();
+  log_info("memory at the end: %zu KiB free, %zu bytes of heap in use",
+           page_free_count() * (PAGE_SIZE / 1024), heap_used_bytes());
   if (signal != 0)
     end(CODE_SIGNAL, "killed by %s", signal_name(signal));
   end(exitcode < CODE_OTHER_STATUS ? exitcode : CODE_OTHER_STATUS, "exit status %u", exitcode);

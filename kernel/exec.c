@@ -65,7 +65,7 @@ static errno_t choose_bias(struct load *l, const char **why) {
   }
   /* The bias is a multiple of the alignment; the first segment's address need not be. */
   uintptr_t skip = i->start & (i->align_bytes - 1);
-  uintptr_t base;
+  uintptr_t base = 0;
   errno_t e = aspace_find(l->as, skip + i->span_bytes, i->align_bytes, &base);
   l->bias = base + skip - i->start;
   return e;
@@ -121,7 +121,7 @@ static errno_t map_kernel_bytes(struct load *l, uintptr_t va, const void *data, 
 
 /* The vDSO, and directly below it the page that it reads. */
 static errno_t load_vdso(struct load *l) {
-  uintptr_t va;
+  uintptr_t va = 0;
   errno_t e = aspace_find(l->as, VDSO_DATA_BYTES + page_up(vdso_image_bytes), PAGE_SIZE, &va);
   l->vdso_va = va + VDSO_DATA_BYTES;
   if (e == 0)

@@ -39,13 +39,13 @@ static errno_t next_word(uint32_t word, tid_t tid, bool write, uint32_t with, ui
   return word == LOW_BITS ? EAGAIN : 0;
 }
 
-errno_t lock_try(uint32_t *word, tid_t tid, bool write, uint32_t with, bool mark, tid_t *owner) {
+errno_t lock_try(uint32_t *word, tid_t tid, bool write, uint32_t with, tid_t *owner) {
   uint32_t value, next;
   if (!arch_user_load32(word, &value))
     return EFAULT;
   for (;;) {
     errno_t e = next_word(value, tid, write, with, &next);
-    if (e != 0 && (e != EBUSY || !mark))
+    if (e != 0 && e != EBUSY)
       return e;
     bool swapped;
     if (!arch_user_cmpxchg32(word, &value, next, &swapped))
@@ -182,17 +182,14 @@ errno_t lock_wait(lock_t *lock, scope_t scope, bool write, uint64_t deadline_ns)
   errno_t e = lock_key_init(&key, LOCK_KIND_LOCK, lock, scope);
   if (e != 0)
     return e;
-  bool expired = deadline_ns != NEVER_NS && arch_time_ns() >= deadline_ns;
   struct lock_object *o = lock_object_find(&key);
   if (o == NULL) {
-    e = lock_try(lock, t->tid, write, 0, !expired, &owner);
+    e = lock_try(lock, t->tid, write, 0, &owner);
     if (e != EBUSY)
       return e;
   } else if (write && o->owner == t->tid) {
     return EDEADLK;
   }
-  if (expired)
-    return ETIMEDOUT;
 
   struct lock_waiter w = {.thread = t};
   if (write)

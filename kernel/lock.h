@@ -19,17 +19,17 @@
 
 /* Waits for the lock, for writing or for reading. 0: the thread has it. ETIMEDOUT at deadline_ns
  * (monotonic, NEVER_NS: none; one that passed already makes this a try); EDEADLK: it has it already
- * for writing; EINVAL: the word says that threads wait in the kernel, and none does; EAGAIN: too many
- * readers; ECANCELED: the thread is to die. */
+ * for writing; EINVAL: the word says that threads wait in the kernel, and none does; EAGAIN: too
+ * many readers; ECANCELED: the thread is to die. */
 errno_t lock_wait(lock_t *lock, scope_t scope, bool write, uint64_t deadline_ns);
 
 /* Gives the lock, held for writing, to those who wait, or frees it. EPERM: threads wait for it and
  * another one holds it. After success the word is not touched any more. */
 errno_t lock_unlock(lock_t *lock, scope_t scope);
 
-/* Releases the lock, waits for a signal, and takes the lock again for writing. ETIMEDOUT: the deadline
- * came first; the thread has the lock nevertheless. EPERM: it doesn't hold the lock; EINVAL: others wait
- * on the variable with another lock; ECANCELED. */
+/* Releases the lock, waits for a signal, and takes the lock again for writing. ETIMEDOUT: the
+ * deadline came first; the thread has the lock nevertheless. EPERM: it doesn't hold the lock;
+ * EINVAL: others wait on the variable with another lock; ECANCELED. */
 errno_t condvar_wait(condvar_t *condvar, scope_t condvar_scope, lock_t *lock, scope_t lock_scope,
                      uint64_t deadline_ns);
 

@@ -74,8 +74,7 @@ struct lock_object *lock_object_find(const struct lock_key *key) {
   return o;
 }
 
-struct lock_object *lock_object_join(const struct lock_key *key, uint32_t *word,
-                                     struct thread *t) {
+struct lock_object *lock_object_join(const struct lock_key *key, uint32_t *word, struct thread *t) {
   struct lock_object *o = lock_object_find(key);
   struct lock_object *mine = lend(t);
   if (o != NULL) {

@@ -2,9 +2,9 @@
  * What the kernel remembers of a lock or a condition variable while threads wait for it.
  *
  * Private to lock.c, condvar.c and thread.c. A thread brings the memory along: it has an object
- * from its creation on, and its wait lends it. The first waiter's becomes the object, those of the later
- * ones are kept with it, and who leaves takes one of them back. So a wait never runs out of memory,
- * and an object never lies in the memory of a thread that is gone.
+ * from its creation on, and its wait lends it. The first waiter's becomes the object, those of the
+ * later ones are kept with it, and who leaves takes one of them back. So a wait never runs out of
+ * memory, and an object never lies in the memory of a thread that is gone.
  *
  * Kernel lock.
  */
@@ -35,9 +35,9 @@ struct lock_object {
   struct lock_object *next;   /* in its hash chain, or in a stack of unused ones */
   struct lock_object *spares; /* unused ones: one less than there are waiters */
   struct lock_key key;
-  uint32_t *word; /* user address */
-  uint32_t count; /* waiters */
-  tid_t owner;    /* of a lock: the thread that holds it, or LOCK_OWNER_UNKNOWN */
+  uint32_t *word;      /* user address */
+  uint32_t count;      /* waiters */
+  tid_t owner;         /* of a lock: the thread that holds it, or LOCK_OWNER_UNKNOWN */
   struct list waiting; /* a lock's writers, or a condition variable's waiters; first come first */
   union {
     struct list readers; /* a lock's */
@@ -73,12 +73,12 @@ void lock_object_leave(struct lock_object *o, struct thread *t);
 /* How many there are. */
 size_t lock_object_count(void);
 
-/* ---- lock.c for condvar.c ------------------------------------------------------------- */
+/* ---- lock.c for condvar.c ------------------------------------------------------------ */
 
 /* Tries to take the lock for `tid`, where nobody waits for it in the kernel. 0: the word now says
- * tid (for writing, with the bits `with`) or one reader more. EBUSY: it is held; with `mark` the word
- * says now that threads wait, and *owner is set for the new object. */
-errno_t lock_try(uint32_t *word, tid_t tid, bool write, uint32_t with, bool mark, tid_t *owner);
+ * tid (for writing, with the bits `with`) or one reader more. EBUSY: it is held; the word
+ * says now that threads wait, and *owner is who holds it, for the new object. */
+errno_t lock_try(uint32_t *word, tid_t tid, bool write, uint32_t with, tid_t *owner);
 /* lock_unlock() by key. */
 errno_t lock_release(const struct lock_key *key, uint32_t *word, tid_t tid);
 /* Puts w at the end of the lock's writers; `owner` is for a new object. */

@@ -51,8 +51,8 @@ struct nettx {
 struct netdev;
 
 struct netdev_ops {
-  /* 0; ENOBUFS: the ring is full (the stack drops, or retries after done() of an earlier frame, which then
-   * comes soon); EIO: the device is gone for good. On an error done() is not called. */
+  /* 0; ENOBUFS: the ring is full (the stack drops, or retries after done() of an earlier frame,
+   * which then comes soon); EIO: the device is gone for good. On an error done() is not called. */
   errno_t (*transmit)(struct netdev *dev, const struct nettx *tx);
   /* Tells the device of all queued frames: called once after a batch. */
   void (*flush)(struct netdev *dev);

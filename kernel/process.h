@@ -18,7 +18,7 @@ struct process {
   uint8_t uuid[16]; /* AT_PID */
   uint64_t cpu_ns;  /* of threads that ended */
   bool exiting;
-  bool stopped; /* by a signal: its threads return to user mode no more */
+  bool stopped;    /* by a signal: its threads return to user mode no more */
   signal_t signal; /* 0: exited by itself */
   exitcode_t exitcode;
   const void *program; /* its ELF file in memory, for symbols; NULL: none */

@@ -2,8 +2,8 @@
  * Threads: their creation and end, the choice of the next one, and sleeping.
  *
  * The ready threads of a processor are a queue in order of arrival. A thread that has to wait
- * while nobody is ready waits for interrupts on its own stack; when its own wake comes first, there is
- * no switch at all. User code is preempted after SLICE_NS by a timer that is armed only while
+ * while nobody is ready waits for interrupts on its own stack; when its own wake comes first, there
+ * is no switch at all. User code is preempted after SLICE_NS by a timer that is armed only while
  * somebody else is ready.
  *
  * Under the kernel lock, which sleeping gives up; thread_wake() comes from any context.

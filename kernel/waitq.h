@@ -49,8 +49,8 @@ void waitq_wake_one(struct waitq *q);
 
 /* For several queues at once: thread_sleep_begin(), waitq_add() to each, test the conditions,
  * thread_sleep(deadline), then waitq_remove() each (harmless if a wake did it). waitq_add() enters
- * the current thread; w must not be on a queue. thread_sleep() returns at once when a wake came since
- * thread_sleep_begin(); errors as waitq_sleep(). */
+ * the current thread; w must not be on a queue. thread_sleep() returns at once when a wake came
+ * since thread_sleep_begin(); errors as waitq_sleep(). */
 void waitq_add(struct waitq *q, struct waiter *w);
 void waitq_remove(struct waiter *w);
 void thread_sleep_begin(void);

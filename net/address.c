@@ -64,17 +64,14 @@ static bool group(struct text *t, uint8_t out[2]) {
 /* Groups up to the text's end; one :: stands for as many zeroes as are missing. */
 static bool ip6(struct text *t, uint8_t out[16]) {
   unsigned used = 0, gap = 17;
-  if (take(t, ':') && !take(t, ':'))
-    return false;
-  if (t->at != t->end && t->at[-1] == ':')
+  if (take(t, ':')) {
+    if (!take(t, ':'))
+      return false;
     gap = 0;
-  else if (t->at == t->end)
-    gap = 0; /* "::" alone */
+  }
   while (t->at < t->end) {
     struct text before = *t;
-    if (used > 14)
-      return false;
-    if (!group(t, out + used))
+    if (used > 14 || !group(t, out + used))
       return false;
     if (t->at < t->end && *t->at == '.') { /* the last four bytes as in IPv4 */
       *t = before;

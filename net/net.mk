@@ -20,8 +20,8 @@ LWIP_RELAXED := -Wno-missing-prototypes -Wno-strict-prototypes -Wno-unused-param
 
 # What no request passes through is made small, the rest fast.
 NET_SMALL := net/address.c net/listener.c net/start.c net/timers.c net/port/memory.c \
-  $(filter-out %/ethip6.c %/ip6.c,$(filter $(LWIP)/src/core/ipv6/%,$(LWIP_SRCS))) \
-  $(patsubst %,$(LWIP)/src/core/%.c,def netif udp ipv4/dhcp ipv4/icmp)
+  $(filter $(LWIP)/src/core/ipv6/%,$(LWIP_SRCS)) \
+  $(patsubst %,$(LWIP)/src/core/%.c,def netif tcp udp ipv4/dhcp ipv4/icmp)
 
 $(foreach f,$(wildcard net/*.c net/port/*.c),$(eval CFLAGS_$(f) := $(LWIP_KERNEL_FLAGS)))
 $(foreach f,$(LWIP_SRCS),$(eval CFLAGS_$(f) := $(LWIP_KERNEL_FLAGS) $(LWIP_RELAXED)))

@@ -99,11 +99,16 @@ static struct pbuf *copy(struct netbuf *b, size_t bytes) {
   return p;
 }
 
+/* lwIP looks at headers before it knows how long they are: so much is always there, and in one
+ * piece as far as the frame goes. */
+#define FRAME_MIN 42u /* Ethernet and ARP, or IPv4 and ICMP */
+#define HEADERS 192u
+
 static void receive(struct netdev *dev, struct netbuf *b) {
   size_t bytes = 0;
   for (struct netbuf *part = b; part != NULL; part = part->next)
     bytes += part->len;
-  if (bytes < SIZEOF_ETH_HDR || bytes > UINT16_MAX) {
+  if (bytes < FRAME_MIN || bytes > UINT16_MAX) {
     free_parts(b);
     return;
   }
@@ -113,7 +118,8 @@ static void receive(struct netdev *dev, struct netbuf *b) {
   else
     net_if.chksum_flags |= (u16_t)check;
   traffic = true;
-  struct pbuf *p = lent < net_lent_max ? lend(b) : copy(b, bytes);
+  bool scattered = b->next != NULL && b->len < HEADERS;
+  struct pbuf *p = lent < net_lent_max && !scattered ? lend(b) : copy(b, bytes);
   if (p != NULL && ethernet_input(p, &net_if) != ERR_OK)
     pbuf_free(p);
 }

@@ -84,7 +84,10 @@ static void log_ip6(struct netif *netif) {
     } else if ((logged & 1u << i) == 0) {
       char text[IP6ADDR_STRLEN_MAX];
       logged |= (uint8_t)(1u << i);
-      log_info("network: %s", ip6addr_ntoa_r(netif_ip6_addr(netif, i), text, sizeof text));
+      ip6addr_ntoa_r(netif_ip6_addr(netif, i), text, sizeof text);
+      for (char *c = text; *c != '\0'; c++)
+        *c |= *c >= 'A' && *c <= 'F' ? 32 : 0; /* RFC 5952 */
+      log_info("network: %s", text);
     }
   }
 }

@@ -53,7 +53,7 @@ static void advance(struct uio *uio, uint32_t n) {
     uio->iov->buf = (char *)uio->iov->buf + part;
     uio->iov->buf_len -= part;
     n -= part;
-    if (uio->iov->buf_len == 0 && uio->resid > 0) {
+    if (n > 0) {
       uio->iov++;
       uio->iovcnt--;
     }

@@ -6,11 +6,7 @@
 
 BUILD ?= build
 ARCH ?= x86_64
-ifeq ($(V),1)
-  Q :=
-else
-  Q := @
-endif
+Q ?= $(if $(V),,@)
 
 include tools/sources.mk
 include sdk/$(ARCH)/target.mk
@@ -23,6 +19,7 @@ SDK_ROOT := $(BUILD)/sdk/$(ARCH)
 SDK_OBJ := $(SDK_ROOT)/obj
 SDK_LIBC := $(SDK_ROOT)/lib/libc.a
 SDK_CRT0 := $(SDK_ROOT)/lib/crt0.o
+SDK_MUSL_HEADERS := $(SDK_ROOT)/include/.musl
 SDK_HEADERS := $(SDK_ROOT)/include/.installed
 SDK_MUSL := $(BUILD)/src/musl
 SDK_LIST := $(SDK_OBJ)/include/bits/syscall.h $(SDK_OBJ)/include/linux-calls.h
@@ -38,21 +35,25 @@ $(SDK_MUSL)/.fetched: tools/sources.mk
 	$(Q)BUILD=$(BUILD) tools/fetch-source musl $(MUSL_VERSION) $(MUSL_SHA256) $(SDK_MUSL)
 	$(Q)touch $@
 
-# Headers: musl's, the machine's, the two generated ones, and ours.
-SDK_OWN_HEADERS := $(wildcard sdk/include/*.h) argdata/argdata.h abi/cloudabi.h abi/errno.def \
-  abi/syscalls.def
-
-$(SDK_HEADERS): $(SDK_MUSL)/.fetched $(SDK_OWN_HEADERS) sdk/gen-syscalls.awk
-	@echo "  HEADERS $(SDK_ROOT)/include"
-	$(Q)rm -rf $(@D) && mkdir -p $(@D)/abi
-	$(Q)cp -r $(SDK_MUSL)/include/. $(SDK_MUSL)/arch/generic/. $(SDK_MUSL)/arch/$(ARCH)/bits $(@D)
-	$(Q)rm -f $(@D)/*.in $(@D)/bits/*.in $(@D)/fp_arch.h
+# Headers: musl's with the machine's and the two generated ones; then ours.
+$(SDK_MUSL_HEADERS): $(SDK_MUSL)/.fetched
+	@echo "  HEADERS $(@D)"
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)cp -r $(SDK_MUSL)/include/. $(SDK_MUSL)/arch/generic/bits $(SDK_MUSL)/arch/$(ARCH)/bits $(@D)
+	$(Q)rm -f $(@D)/*.in $(@D)/bits/*.in
 	$(Q)sed -f $(SDK_MUSL)/tools/mkalltypes.sed $(SDK_MUSL)/arch/$(ARCH)/bits/alltypes.h.in \
 	  $(SDK_MUSL)/include/alltypes.h.in > $(@D)/bits/alltypes.h
 	$(Q)sed -e p -e 's/__NR_/SYS_/' $(SDK_MUSL)/arch/$(ARCH)/bits/syscall.h.in \
 	  > $(@D)/bits/syscall.h
-	$(Q)cp $(wildcard sdk/include/*.h) argdata/argdata.h $(@D)
-	$(Q)cp abi/cloudabi.h abi/errno.def abi/syscalls.def $(@D)/abi
+	$(Q)touch $@
+
+SDK_OWN_HEADERS := $(wildcard sdk/include/*.h) argdata/argdata.h
+SDK_ABI_HEADERS := abi/cloudabi.h abi/errno.def abi/syscalls.def
+
+$(SDK_HEADERS): $(SDK_MUSL_HEADERS) $(SDK_OWN_HEADERS) $(SDK_ABI_HEADERS) sdk/gen-syscalls.awk
+	$(Q)mkdir -p $(@D)/abi
+	$(Q)cp $(SDK_OWN_HEADERS) $(@D)
+	$(Q)cp $(SDK_ABI_HEADERS) $(@D)/abi
 	$(Q)awk -f sdk/gen-syscalls.awk abi/syscalls.def > $(@D)/cloudabi_syscalls.h
 	$(Q)touch $@
 
@@ -76,10 +77,11 @@ SDK_CFLAGS := --target=$(SDK_TARGET) -Os -fPIE -fno-sanitize=safe-stack -nostdin
   -ffunction-sections -fdata-sections -fomit-frame-pointer -fno-unwind-tables \
   -fno-asynchronous-unwind-tables -fno-stack-protector
 SDK_MUSL_INCLUDES = $(addprefix $(1),$(SDK_MUSL)/arch/$(ARCH) $(SDK_MUSL)/arch/generic \
-  $(SDK_OBJ)/include $(SDK_MUSL)/src/include $(SDK_MUSL)/src/internal $(SDK_ROOT)/include $(SDK_MUSL))
+  $(SDK_OBJ)/include $(SDK_MUSL)/src/include $(SDK_MUSL)/src/internal $(SDK_ROOT)/include \
+  $(SDK_MUSL))
 
-$(SDK_OBJ)/musl.stamp: $(SDK_HEADERS) $(SDK_LIST) $(SDK_OBJ)/include/version.h \
-  $(wildcard sdk/overlay/include/*.h) sdk/compile-musl
+$(SDK_OBJ)/musl.stamp: $(SDK_MUSL_HEADERS) $(SDK_LIST) $(SDK_OBJ)/include/version.h \
+  $(wildcard sdk/overlay/include/*.h) sdk/compile-musl sdk/sdk.mk
 	@echo "  MUSL    $(SDK_OBJ)/musl (a minute)"
 	$(Q)sdk/compile-musl $(SDK_MUSL) $(ARCH) $(SDK_OBJ)/musl $(SDK_CLANG) $(SDK_CFLAGS) \
 	  -std=c99 -D_XOPEN_SOURCE=700 -frounding-math -fno-strict-aliasing -w -Qunused-arguments \
@@ -96,7 +98,8 @@ $(SDK_OBJS) $(SDK_CRT0:%.o=$(SDK_OBJ)/sdk/crt/crt0.o): $(SDK_OBJ)/%.o: %.c \
 	@echo "  CC      $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(SDK_CLANG) $(SDK_CFLAGS) -std=gnu17 -Wall -Wextra -Werror -MMD -MP \
-	  -I. -Isdk/$(ARCH) -isystem sdk/overlay/include $(call SDK_MUSL_INCLUDES,-isystem ) -c -o $@ $<
+	  -I. -Isdk/$(ARCH) -isystem sdk/overlay/include $(call SDK_MUSL_INCLUDES,-isystem ) \
+	  -c -o $@ $<
 
 -include $(SDK_OBJS:.o=.d) $(SDK_OBJ)/sdk/crt/crt0.d
 

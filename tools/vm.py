@@ -64,10 +64,13 @@ def exit_status(console):
 
 
 def guest_port(program, config):
-    """The first listening port that the YAML file grants, or None."""
-    out = subprocess.run([MKIMAGE, "--list-ports", "--program", program, "--config", config],
-                         stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-    return int(out[0]) if out else None
+    """The first TCP port that the YAML file grants, or None. Exits where mkimage refuses the file."""
+    run = subprocess.run([MKIMAGE, "--list-ports", "--program", program, "--config", config],
+                         stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        sys.exit(run.returncode)
+    grants = [line.split() for line in run.stdout.splitlines()]
+    return next((int(grant[1]) for grant in grants if grant[0] == "tcp"), None)
 
 
 def command_of(options):

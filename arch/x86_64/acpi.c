@@ -1,8 +1,9 @@
 /*
- * What the firmware's ACPI tables say of this machine: I/O APICs, moved ISA interrupts, the PM timer,
- * PCI's configuration space; and how to power off.
+ * What the firmware's ACPI tables say of this machine: I/O APICs, moved ISA interrupts, the PM
+ * timer, PCI's configuration space; and how to power off.
  *
- * x86_acpi_init: once, from arch_init(). x86_acpi_poweroff: at the end, any context. The tables are mapped one at a time.
+ * x86_acpi_init: once, from arch_init(). x86_acpi_poweroff: at the end, any context. The tables are
+ * mapped one at a time.
  */
 #include "arch/x86_64/x86.h"
 #include "boot/acpi.h"

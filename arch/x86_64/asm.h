@@ -6,6 +6,8 @@
 
 #include "arch/x86_64/layout.h"
 
+/* clang-format off */
+
 /* Allow and forbid access to user pages: NOPs that cpu.c turns into STAC and CLAC where there is
  * SMAP. */
 .macro SMAP_SITE opcode

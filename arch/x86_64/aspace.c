@@ -1,8 +1,8 @@
 /*
  * Page tables of user address spaces: the arch_aspace_* calls.
  *
- * Kernel lock; nothing sleeps. A table that becomes empty is freed at once: the entry that points to a
- * table counts the entries used in it, in bits that the processor ignores. Tables are reached
+ * Kernel lock; nothing sleeps. A table that becomes empty is freed at once: the entry that points
+ * to a table counts the entries used in it, in bits that the processor ignores. Tables are reached
  * through the direct map.
  */
 #include "arch/x86_64/x86.h"
@@ -21,8 +21,8 @@ enum {
 #define COUNT_ONE (1ull << COUNT_SHIFT)
 #define COUNT_MASK (0x3ffull << COUNT_SHIFT)
 #define TABLE_BITS (X86_PTE_P | X86_PTE_W | X86_PTE_U)
-/* A page that nobody may touch: not present, a bit that says so, and its address inverted, so that no
- * processor fetches through it by speculation. */
+/* A page that nobody may touch: not present, a bit that says so, and its address inverted, so that
+ * no processor fetches through it by speculation. */
 #define HIDDEN (1ull << 9)
 
 static unsigned level_shift(unsigned level) {

@@ -21,7 +21,8 @@ size_t arch_backtrace(uintptr_t *pc, size_t max) {
     if (r->rip < X86_KERNEL_BASE)
       break;
     pc[n++] = r->rip;
-    if (r->rbp <= rbp) /* callers lie above */
+    /* Callers lie above, unless it is the step from the emergency stack to another. */
+    if (r->rbp <= rbp && rbp - r->rbp < KSTACK_SIZE)
       break;
     rbp = r->rbp;
   }

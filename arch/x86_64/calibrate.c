@@ -2,8 +2,8 @@
  * How fast the time-stamp counter and the local APIC's timer run, measured against a clock of known
  * rate across a HLT: never by spinning, which is expensive where a machine is emulated.
  *
- * Called once from x86_timer_init(), interrupts off but for the HLT. CPUID's leaves 0x15 and 0x16 are
- * not believed: QEMU's emulation fills them with rubbish. A hypervisor's own leaf is.
+ * Called once from x86_timer_init(), interrupts off but for the HLT. CPUID's leaves 0x15 and 0x16
+ * are not believed: QEMU's emulation fills them with rubbish. A hypervisor's own leaf is.
  */
 #include "arch/x86_64/x86.h"
 #include "kernel/log.h"
@@ -67,19 +67,27 @@ struct measured {
   uint64_t tsc_hz, lapic_hz;
 };
 
-/* Sleeps for `ticks` of the local APIC's timer. False: the reference does not run. */
-static bool measure(const struct reference *ref, uint32_t ticks, struct measured *out) {
-  x86_lapic_timer_start(ticks, true);
-  struct moment a = read_moment(ref);
+/* The moments before and after a sleep of `ticks` of the local APIC's timer, which begins anew once
+ * meanwhile. */
+static void sleep_between(const struct reference *ref, uint32_t ticks, struct moment *a,
+                          struct moment *b) {
+  x86_lapic_timer_start(ticks);
+  *a = read_moment(ref);
   arch_wait_for_interrupt();
-  struct moment b = read_moment(ref);
-  x86_lapic_timer_start(0, false);
+  *b = read_moment(ref);
+  x86_lapic_timer_start(0);
+  /* The next period may have ended already: its interrupt must not end the next sleep. */
+  __asm__ volatile("sti; nop; cli" ::: "memory");
+}
 
+/* False: the reference does not run. */
+static bool measure(const struct reference *ref, uint32_t ticks, struct measured *out) {
+  struct moment a, b;
+  sleep_between(ref, ticks, &a, &b);
   uint64_t elapsed = (b.reference - a.reference) & ref->mask;
   if (elapsed < 10)
     return false;
   out->tsc_hz = (b.tsc - a.tsc) * ref->hz / elapsed;
-  /* It has begun anew once meanwhile. */
   out->lapic_hz = ((uint64_t)a.lapic + (ticks - b.lapic)) * ref->hz / elapsed;
   return true;
 }
@@ -134,19 +142,18 @@ static bool ask_pm_timer(struct measured *out) {
 
 /* Nothing to compare with: the local APIC's timer itself, at the rate it has in QEMU. */
 static void assume_lapic(struct measured *out) {
+  static const struct reference lapic = {.read = x86_lapic_timer_count};
   const uint32_t ticks = QEMU_LAPIC_HZ * (MEASURE_NS / 1000000) / 1000;
+  struct moment a, b;
   log_warn("timer: no clock to calibrate with; the local APIC's is taken to run at 1 GHz");
-  x86_lapic_timer_start(ticks, true);
-  uint64_t start = arch_cycles();
-  arch_wait_for_interrupt();
-  uint64_t end = arch_cycles();
+  sleep_between(&lapic, ticks, &a, &b);
   out->lapic_hz = QEMU_LAPIC_HZ;
-  out->tsc_hz = (end - start) * 1000 / (MEASURE_NS / 1000000);
-  x86_lapic_timer_start(0, false);
+  out->tsc_hz = (b.tsc - a.tsc) * QEMU_LAPIC_HZ / (a.lapic + (ticks - b.lapic));
 }
 
 void x86_calibrate(uint64_t *tsc_hz, uint64_t *lapic_hz) {
   struct measured m;
+  x86_lapic_timer_mode(X86_TIMER_PERIODIC);
   if (!ask_hypervisor(&m) && !ask_pit(&m) && !ask_pm_timer(&m))
     assume_lapic(&m);
   *tsc_hz = m.tsc_hz;

@@ -1,6 +1,6 @@
 /*
- * The first serial port, polled: the early console, and the last one at a panic. See serial.c for the
- * rest of the time.
+ * The first serial port, polled: the early console, and the last one at a panic. See serial.c for
+ * the rest of the time.
  *
  * Any context.
  */

@@ -62,7 +62,8 @@ static void find_features(void) {
   }
 }
 
-/* Writes STAC and CLAC over the 3-byte NOPs at the recorded places, while text is still writable. */
+/* Writes STAC and CLAC over the 3-byte NOPs at the recorded places, while text is still writable.
+ */
 static void patch_smap_sites(void) {
   struct site {
     uint64_t va;
@@ -88,8 +89,8 @@ static void load_tables(struct x86_cpu *cpu) {
   cpu->gdt[X86_KERNEL_DS / 8] = 0x00cf93000000ffff;
   cpu->gdt[X86_USER_DS / 8] = 0x00cff3000000ffff;
   cpu->gdt[X86_USER_CS / 8] = 0x00affb000000ffff;
-  cpu->gdt[X86_TSS_SELECTOR / 8] = (sizeof cpu->tss - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
-                                   (tss >> 24 & 0xff) << 56;
+  cpu->gdt[X86_TSS_SELECTOR / 8] =
+      (sizeof cpu->tss - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
   cpu->gdt[X86_TSS_SELECTOR / 8 + 1] = tss >> 32;
 
   struct {
@@ -104,8 +105,16 @@ static void load_tables(struct x86_cpu *cpu) {
 static void init_syscall(void) {
   x86_wrmsr(MSR_STAR, (uint64_t)(X86_USER_DS - 8) << 48 | (uint64_t)X86_KERNEL_CS << 32);
   x86_wrmsr(MSR_LSTAR, (uint64_t)x86_syscall_entry);
-  x86_wrmsr(MSR_FMASK, X86_RFLAGS_IF | X86_RFLAGS_DF | X86_RFLAGS_TF | X86_RFLAGS_AC |
-                           X86_RFLAGS_NT);
+  x86_wrmsr(MSR_FMASK,
+            X86_RFLAGS_IF | X86_RFLAGS_DF | X86_RFLAGS_TF | X86_RFLAGS_AC | X86_RFLAGS_NT);
+}
+
+/* Its lowest byte is 0, so that no string runs over it unnoticed. */
+static uint64_t make_canary(void) {
+  uint64_t word;
+  if (!arch_random(&word))
+    word = arch_cycles() * 0x9e3779b97f4a7c15;
+  return word & ~0xfful;
 }
 
 void x86_cpu_init(void) {
@@ -114,6 +123,7 @@ void x86_cpu_init(void) {
   find_features();
   patch_smap_sites();
   cpu->self = cpu;
+  cpu->stack_canary = make_canary();
   load_tables(cpu);
   x86_wrmsr(MSR_GS_BASE, (uint64_t)cpu);
   x86_wrmsr(MSR_KERNEL_GS_BASE, 0);

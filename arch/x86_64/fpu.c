@@ -2,8 +2,8 @@
  * Floating-point and vector state of user threads: x87, SSE and, by XSAVE, AVX.
  *
  * The kernel itself uses no such register. So the state stays in the registers until another user
- * thread runs on this processor: going to sleep and waking up alone costs nothing. A thread's area is
- * the top of its kernel stack. Kernel lock, interrupts off.
+ * thread runs on this processor: going to sleep and waking up alone costs nothing. A thread's area
+ * is the top of its kernel stack. Kernel lock, interrupts off.
  */
 #include "arch/x86_64/x86.h"
 #include "kernel/log.h"

@@ -40,7 +40,8 @@ size_t x86_fwcfg_read(const char *name, void *buf, size_t max) {
     read_bytes(&file, sizeof file);
     if (strncmp(file.name, name, sizeof file.name) != 0)
       continue;
-    size_t size = (size_t)file.size[0] << 24 | file.size[1] << 16 | file.size[2] << 8 | file.size[3];
+    size_t size =
+        (size_t)file.size[0] << 24 | file.size[1] << 16 | file.size[2] << 8 | file.size[3];
     size = size < max ? size : max;
     x86_out16(PORT_SELECT, (uint16_t)(file.key[0] << 8 | file.key[1]));
     read_bytes(buf, size);

@@ -14,7 +14,7 @@ struct gate {
 
 enum {
   GATE_INTERRUPT = 0x8e, /* present, ring 0, clears IF */
-  GATE_USER = 0x60, /* the program may use it: int3 */
+  GATE_USER = 0x60,      /* the program may use it: int3 */
   VECTOR_NMI = 2,
   VECTOR_BREAKPOINT = 3,
   VECTOR_DOUBLE_FAULT = 8,

@@ -6,7 +6,7 @@
 #include "arch/x86_64/x86.h"
 #include "boot/bootinfo.h"
 
-void arch_init_early(struct bootinfo *boot) {
+X86_NO_STACK_PROTECTOR void arch_init_early(struct bootinfo *boot) {
   x86_console_init();
   x86_cpu_init(); /* descriptor tables first: from here on a fault tells of itself */
   x86_paging_init(boot);

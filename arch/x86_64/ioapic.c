@@ -36,10 +36,10 @@ static void write_index(const struct ioapic *io, unsigned index, uint32_t v) {
 /* Moves the PICs' vectors away from the exceptions and masks every line. */
 static void mask_pics(void) {
   static const uint8_t init[][2] = {
-      {PIC1, 0x11},     {PIC2, 0x11}, /* edge triggered, cascaded, four words */
-      {PIC1 + 1, 32},   {PIC2 + 1, 40}, /* vectors */
-      {PIC1 + 1, 4},    {PIC2 + 1, 2}, /* the cascade */
-      {PIC1 + 1, 1},    {PIC2 + 1, 1}, /* 8086 mode */
+      {PIC1, 0x11},     {PIC2, 0x11},     /* edge triggered, cascaded, four words */
+      {PIC1 + 1, 32},   {PIC2 + 1, 40},   /* vectors */
+      {PIC1 + 1, 4},    {PIC2 + 1, 2},    /* the cascade */
+      {PIC1 + 1, 1},    {PIC2 + 1, 1},    /* 8086 mode */
       {PIC1 + 1, 0xff}, {PIC2 + 1, 0xff}, /* all masked */
   };
   for (unsigned i = 0; i < sizeof init / sizeof init[0]; i++)
@@ -67,8 +67,7 @@ errno_t x86_ioapic_route(unsigned gsi, bool level, bool active_low, unsigned vec
       continue;
     unsigned index = INDEX_REDIRECTION + 2 * (gsi - io->gsi_base);
     write_index(io, index + 1, x86_lapic_id() << 24);
-    write_index(io, index,
-                vector | (level ? PIN_LEVEL : 0) | (active_low ? PIN_ACTIVE_LOW : 0));
+    write_index(io, index, vector | (level ? PIN_LEVEL : 0) | (active_low ? PIN_ACTIVE_LOW : 0));
     return 0;
   }
   return EINVAL;

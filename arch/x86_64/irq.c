@@ -6,8 +6,8 @@
 #include "arch/x86_64/x86.h"
 #include "kernel/log.h"
 
-/* A handler. Those that share a wired line are linked; each takes a slot of the table, and the first
- * one's slot gives the vector. */
+/* A handler. Those that share a wired line are linked; each takes a slot of the table, and the
+ * first one's slot gives the vector. */
 struct action {
   irq_handler_t *handler; /* NULL: free */
   void *arg;
@@ -38,10 +38,11 @@ void x86_irq_dispatch(unsigned vector) {
     x86_timer_fired();
     return;
   }
+  /* The local APIC's spurious vector, or a PIC's in spite of its mask: no end is told. */
+  if (vector < X86_VECTOR_DEVICES || vector == X86_VECTOR_SPURIOUS)
+    return;
   unsigned i = vector - X86_VECTOR_DEVICES;
-  if (vector < X86_VECTOR_DEVICES || i >= actions_used)
-    return; /* spurious: of the local APIC, or of a PIC in spite of its mask; no end is told */
-  for (const struct action *a = &actions[i]; a != NULL; a = a->next)
+  for (const struct action *a = i < actions_used ? &actions[i] : NULL; a != NULL; a = a->next)
     a->handler(a->arg);
   x86_lapic_eoi();
 }

@@ -1,10 +1,10 @@
 /*
- * Kernel addresses beside the direct map, one GiB of them: thread stacks from the bottom up, each above
- * an unmapped page; device registers and firmware tables from the top down.
+ * Kernel addresses beside the direct map, one GiB of them: thread stacks from the bottom up, each
+ * above an unmapped page; device registers and firmware tables from the top down.
  *
  * Kernel lock; nothing sleeps. Needs the page allocator. Tables are never freed: stacks reuse their
- * slots. The entry of a free slot's guard page, which the processor ignores while it is not present, holds
- * the number of the next free slot.
+ * slots. The entry of a free slot's guard page, which the processor ignores while it is not
+ * present, holds the number of the next free slot.
  */
 #include "arch/x86_64/x86.h"
 #include "kernel/log.h"
@@ -15,7 +15,7 @@
 enum { ENTRIES = 512, STACK_PAGES = KSTACK_SIZE / PAGE_SIZE };
 
 static uint64_t slots_used; /* slots that ever were */
-static uint64_t slot_free; /* 1 + the first free slot; 0: none */
+static uint64_t slot_free;  /* 1 + the first free slot; 0: none */
 static uintptr_t devices_start = X86_KVA_END;
 
 /* The table behind `entry`, made if missing; NULL: no memory. */
@@ -52,7 +52,8 @@ void *x86_kmap(pa_t pa, size_t size, unsigned prot) {
     step = ARCH_LARGE_PAGE_SIZE;
   size = (size + step - 1) & ~(step - 1);
 
-  if (size > X86_KVA_END - X86_KVA_BASE || devices_start - size < X86_KVA_BASE + slots_used * SLOT_BYTES)
+  if (size > X86_KVA_END - X86_KVA_BASE ||
+      devices_start - size < X86_KVA_BASE + slots_used * SLOT_BYTES)
     return NULL;
   uintptr_t va = (devices_start - size) & ~(step - 1);
   uint64_t bits = x86_pte_bits(prot) | (step == PAGE_SIZE ? 0 : X86_PTE_LARGE);

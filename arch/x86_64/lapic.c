@@ -22,8 +22,7 @@ enum {
   SPURIOUS_ENABLE = 1 << 8,
   LVT_MASKED = 1 << 16,
   LVT_NMI = 4 << 8,
-  TIMER_PERIODIC = 1 << 17,
-  TIMER_DEADLINE = 2 << 17,
+  TIMER_MODE_SHIFT = 17,
   DIVIDE_BY_1 = 11,
   BASE_X2APIC = 1 << 10,
   BASE_ENABLE = 1 << 11,
@@ -70,16 +69,16 @@ void x86_lapic_eoi(void) {
   write_reg(REG_EOI, 0);
 }
 
-void x86_lapic_timer_start(uint32_t ticks, bool periodic) {
-  write_reg(REG_LVT_TIMER, X86_VECTOR_TIMER | (periodic ? TIMER_PERIODIC : 0));
+void x86_lapic_timer_mode(enum x86_lapic_timer_mode mode) {
+  write_reg(REG_LVT_TIMER, X86_VECTOR_TIMER | (uint32_t)mode << TIMER_MODE_SHIFT);
+  if (mode == X86_TIMER_DEADLINE) /* before the first write of the MSR */
+    __asm__ volatile("mfence" ::: "memory");
+}
+
+void x86_lapic_timer_start(uint32_t ticks) {
   write_reg(REG_TIMER_INITIAL, ticks);
 }
 
 uint32_t x86_lapic_timer_count(void) {
   return read_reg(REG_TIMER_CURRENT);
-}
-
-void x86_lapic_timer_use_deadline(void) {
-  write_reg(REG_LVT_TIMER, X86_VECTOR_TIMER | TIMER_DEADLINE);
-  __asm__ volatile("mfence" ::: "memory"); /* the write before the first write of the MSR */
 }

@@ -2,10 +2,10 @@
  * The kernel's page tables: the direct map of all RAM, and within it and the kernel's window the
  * image with its protections. Nothing is both writable and executable.
  *
- * Called once from arch_init_early(), on the boot tables of boot/x86_64/entry.S, which it refines in
- * place. The first GiB's directory serves the direct map and the kernel's window; the direct map's
- * entry of it forbids execution of everything, the window's leaves it to the pages.
- * Table pages come from the first usable memory.
+ * Called once from arch_init_early(), on the boot tables of boot/x86_64/entry.S, which it refines
+ * in place. The first GiB's directory serves the direct map and the kernel's window; the direct
+ * map's entry of it forbids execution of everything, the window's leaves it to the pages. Table
+ * pages come from the first usable memory.
  */
 #include "arch/x86_64/x86.h"
 #include "boot/bootinfo.h"
@@ -15,8 +15,7 @@
 enum { ENTRIES = 512 };
 #define GIB (1ull << 30)
 #define TABLE_BITS (X86_PTE_P | X86_PTE_W)
-#define DATA_BITS \
-  (X86_PTE_P | X86_PTE_W | X86_PTE_G | X86_PTE_A | X86_PTE_D | X86_PTE_NX)
+#define DATA_BITS (X86_PTE_P | X86_PTE_W | X86_PTE_G | X86_PTE_A | X86_PTE_D | X86_PTE_NX)
 #define RODATA_BITS (X86_PTE_P | X86_PTE_G | X86_PTE_A | X86_PTE_NX)
 #define TEXT_BITS (X86_PTE_P | X86_PTE_G | X86_PTE_A)
 
@@ -55,61 +54,84 @@ static uint64_t *take_table(struct bootinfo *boot) {
   boot_fail("no memory for page tables");
 }
 
-/* Whether [pa, pa + size) has usable memory; all of it, or any. */
-static bool ram_within(const struct ram_map *ram, uint64_t pa, uint64_t size, bool all) {
-  for (size_t i = 0; i < ram->count; i++) {
-    uint64_t start = ram->range[i].start_pa;
-    uint64_t end = start + ram->range[i].size_bytes;
-    if (start >= pa + size)
-      return false;
-    if (all ? (start <= pa && end >= pa + size) : (end > pa))
-      return true;
+static uint64_t range_end(const struct boot_range *r) {
+  return r->start_pa + r->size_bytes;
+}
+
+/* Sets the part of [start, end) that lies in a table's reach: `table` shows memory from `base` on,
+ * an entry for every `step` bytes. */
+static void set_entries(uint64_t *table, uint64_t base, uint64_t step, uint64_t start, uint64_t end,
+                        uint64_t bits) {
+  uint64_t limit = base + step * ENTRIES;
+  start = start < base ? base : start & ~(step - 1);
+  end = end > limit ? limit : end;
+  if (start >= end)
+    return;
+  for (uint64_t *e = &table[(start - base) / step]; start < end; start += step)
+    *e++ = start | bits;
+}
+
+/* The table of small pages for the 2 MiB at `base`, which holds a part of the image. */
+static void fill_image_table(const struct bootinfo *boot, const struct ram_map *ram, uint64_t *pt,
+                             uint64_t base) {
+  const struct {
+    uint64_t start, end, bits;
+  } parts[] = {
+      {boot->kernel_start_pa, va_to_pa(kernel_rodata), TEXT_BITS},
+      {va_to_pa(kernel_rodata), va_to_pa(kernel_data), RODATA_BITS},
+      {va_to_pa(kernel_data), va_to_pa(kernel_bss_end), DATA_BITS},
+      /* The PML4 is finished: read-only, it ends a boot stack that overflows. */
+      {va_to_pa(x86_kernel_pml4), va_to_pa(x86_kernel_pml4) + PAGE_SIZE, RODATA_BITS},
+      {va_to_pa(kernel_bss_end), boot->kernel_end_pa, RODATA_BITS}, /* the payload */
+  };
+  for (size_t i = 0; i < ram->count; i++)
+    set_entries(pt, base, PAGE_SIZE, ram->range[i].start_pa, range_end(&ram->range[i]), DATA_BITS);
+  for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    set_entries(pt, base, PAGE_SIZE, parts[i].start, parts[i].end, parts[i].bits);
+}
+
+static uint64_t max(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
+/* The directory of the first GiB, which is in use: the entries of the image's own large pages are
+ * replaced one by one, each by a finished table. */
+static void fill_first_gib(struct bootinfo *boot, const struct ram_map *ram) {
+  uint64_t step = ARCH_LARGE_PAGE_SIZE;
+  uint64_t image_end = (boot->kernel_end_pa + step - 1) & ~(step - 1);
+
+  for (uint64_t i = image_end / step; i < ENTRIES; i++)
+    x86_kernel_pd[i] = 0;
+  for (size_t i = 0; i < ram->count; i++)
+    set_entries(x86_kernel_pd, 0, step, max(image_end, ram->range[i].start_pa),
+                range_end(&ram->range[i]), DATA_BITS | X86_PTE_LARGE);
+  for (uint64_t pa = 0; pa < image_end; pa += step) {
+    uint64_t *entry = &x86_kernel_pd[pa / step];
+    if (pa >= va_to_pa(kernel_bss_end) && pa + step <= boot->kernel_end_pa) {
+      *entry = pa | RODATA_BITS | X86_PTE_LARGE;
+      continue;
+    }
+    uint64_t *pt = pa == 0 ? x86_kernel_pt : take_table(boot);
+    fill_image_table(boot, ram, pt, pa);
+    *entry = va_to_pa(pt) | TABLE_BITS;
   }
-  return false;
+  x86_kernel_pdpt[0] = va_to_pa(x86_kernel_pd) | TABLE_BITS | X86_PTE_NX;
 }
 
-/* The leaf for a 4 KiB page near the kernel image; 0: nobody's. */
-static uint64_t small_leaf(const struct bootinfo *boot, const struct ram_map *ram, uint64_t pa) {
-  if (pa < boot->kernel_start_pa || pa >= boot->kernel_end_pa)
-    return ram_within(ram, pa, PAGE_SIZE, true) ? pa | DATA_BITS : 0;
-  if (pa < va_to_pa(kernel_rodata))
-    return pa | TEXT_BITS;
-  if (pa < va_to_pa(kernel_data))
-    return pa | RODATA_BITS;
-  if (pa >= va_to_pa(kernel_bss_end)) /* the payload */
-    return pa | RODATA_BITS;
-  /* The PML4 is finished: read-only, it ends a boot stack that overflows. */
-  return pa == va_to_pa(x86_kernel_pml4) ? pa | RODATA_BITS : pa | DATA_BITS;
-}
-
-/* The directory's entry for the 2 MiB at pa, in the first GiB. */
-static uint64_t first_gib_entry(struct bootinfo *boot, const struct ram_map *ram, uint64_t pa) {
-  uint64_t end = pa + ARCH_LARGE_PAGE_SIZE;
-
-  if (end <= boot->kernel_start_pa || pa >= boot->kernel_end_pa)
-    return ram_within(ram, pa, ARCH_LARGE_PAGE_SIZE, false) ? pa | DATA_BITS | X86_PTE_LARGE : 0;
-  if (pa >= va_to_pa(kernel_bss_end) && end <= boot->kernel_end_pa)
-    return pa | RODATA_BITS | X86_PTE_LARGE;
-
-  uint64_t *pt = pa == 0 ? x86_kernel_pt : take_table(boot);
-  for (unsigned i = 0; i < ENTRIES; i++)
-    pt[i] = small_leaf(boot, ram, pa + i * PAGE_SIZE);
-  return va_to_pa(pt) | TABLE_BITS;
-}
-
-/* The pointer table's entry for the GiB at pa. */
-static uint64_t gib_entry(struct bootinfo *boot, const struct ram_map *ram, uint64_t pa) {
-  if (x86_features.huge_pages && ram_within(ram, pa, GIB, true))
-    return pa | DATA_BITS | X86_PTE_LARGE;
-
-  uint64_t *pd = take_table(boot);
-  for (unsigned i = 0; i < ENTRIES; i++) {
-    uint64_t at = pa + i * ARCH_LARGE_PAGE_SIZE;
-    if (ram_within(ram, at, ARCH_LARGE_PAGE_SIZE, false) ||
-        (at < boot->kernel_end_pa && at + ARCH_LARGE_PAGE_SIZE > boot->kernel_start_pa))
-      pd[i] = at | DATA_BITS | X86_PTE_LARGE;
+/* One range of memory above the first GiB. */
+static void map_high(struct bootinfo *boot, const struct boot_range *r) {
+  uint64_t pa = r->start_pa < GIB ? GIB : r->start_pa & ~(GIB - 1);
+  for (; pa < range_end(r); pa += GIB) {
+    uint64_t *entry = &x86_kernel_pdpt[pa / GIB];
+    if (x86_features.huge_pages && pa >= r->start_pa && pa + GIB <= range_end(r)) {
+      *entry = pa | DATA_BITS | X86_PTE_LARGE;
+      continue;
+    }
+    if (*entry == 0)
+      *entry = va_to_pa(take_table(boot)) | TABLE_BITS | X86_PTE_NX;
+    set_entries(pa_to_va(*entry & X86_PTE_ADDRESS), pa, ARCH_LARGE_PAGE_SIZE, r->start_pa,
+                range_end(r), DATA_BITS | X86_PTE_LARGE);
   }
-  return va_to_pa(pd) | TABLE_BITS | X86_PTE_NX;
 }
 
 void x86_paging_init(struct bootinfo *boot) {
@@ -117,24 +139,15 @@ void x86_paging_init(struct bootinfo *boot) {
   boot_ranges_remove(boot, limit, UINT64_MAX - limit);
   if (boot->ram_count == 0)
     boot_fail("the loader (%s) tells of no usable memory", boot->loader);
-  if (va_to_pa(kernel_bss_end) > GIB)
-    boot_fail("the kernel lies above 1 GiB");
+  if (boot->kernel_end_pa > GIB)
+    boot_fail("the image is too large: it must end below 1 GiB");
 
   struct ram_map ram = {.count = boot->ram_count};
   for (size_t i = 0; i < ram.count; i++)
     ram.range[i] = boot->ram[i];
-  const struct boot_range *last = &ram.range[ram.count - 1];
-  uint64_t end = last->start_pa + last->size_bytes;
-  if (end < boot->kernel_end_pa)
-    end = boot->kernel_end_pa;
-
   x86_kernel_pml4[0] = 0; /* what entry.S ran on */
-  for (unsigned i = 0; i < ENTRIES; i++)
-    x86_kernel_pd[i] = first_gib_entry(boot, &ram, i * ARCH_LARGE_PAGE_SIZE);
-  x86_kernel_pdpt[0] = va_to_pa(x86_kernel_pd) | TABLE_BITS | X86_PTE_NX;
-  for (uint64_t pa = GIB; pa < end; pa += GIB)
-    if (ram_within(&ram, pa, GIB, false) || pa < boot->kernel_end_pa)
-      x86_kernel_pdpt[pa / GIB] = gib_entry(boot, &ram, pa);
-
+  fill_first_gib(boot, &ram);
+  for (size_t i = 0; i < ram.count; i++)
+    map_high(boot, &ram.range[i]);
   x86_write_cr3(va_to_pa(x86_kernel_pml4));
 }

@@ -1,5 +1,6 @@
 /*
- * The end of the machine: QEMU's isa-debug-exit, which reports a code, else ACPI's soft-off, else HLT.
+ * The end of the machine: QEMU's isa-debug-exit, which reports a code, else ACPI's soft-off, else
+ * HLT.
  *
  * Any context, a panic included.
  */

@@ -1,5 +1,6 @@
 /*
- * The wall clock: the CMOS real-time clock, read once at boot. It is taken to run in UTC.
+ * The wall clock: the CMOS real-time clock, read once at boot. It is taken to run in UTC. Where
+ * there is none, the hypervisor is asked.
  */
 #include "arch/x86_64/x86.h"
 
@@ -53,7 +54,7 @@ uint64_t arch_wallclock_ns(void) {
   uint8_t f[FIELDS];
   uint8_t format = read_cmos(STATUS_B);
   if (format == 0xff || !read_fields(f)) /* 0xff: nobody answers at the port */
-    return 0;
+    return x86_kvm_wallclock_ns();
   bool pm = (f[HOUR] & HOUR_PM) && !(format & B_24_HOURS);
   f[HOUR] &= (uint8_t)~HOUR_PM;
   for (unsigned i = 0; i < FIELDS && !(format & B_BINARY); i++)

@@ -1,7 +1,9 @@
 /*
- * The 16550 UART at COM1 as the console's device: 16 bytes at a time, and an interrupt when they are gone.
+ * The 16550 UART at COM1 as the console's device: 16 bytes at a time, and an interrupt when they
+ * are gone.
  *
- * serial_init: once, from kernel/main.c, after arch_init(). put and want_interrupt: kernel lock or interrupt context.
+ * serial_init: once, from kernel/main.c, after arch_init(). put and want_interrupt: kernel lock or
+ * interrupt context.
  */
 #include "arch/x86_64/serial.h"
 

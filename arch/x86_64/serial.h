@@ -8,9 +8,9 @@ enum {
   COM1 = 0x3f8,
   COM1_IRQ = 4,
   UART_DATA = 0, /* and the divisor's low byte */
-  UART_IER = 1, /* and its high byte */
-  UART_IIR = 2, /* read */
-  UART_FCR = 2, /* write */
+  UART_IER = 1,  /* and its high byte */
+  UART_IIR = 2,  /* read */
+  UART_FCR = 2,  /* write */
   UART_LCR = 3,
   UART_MCR = 4,
   UART_LSR = 5,
@@ -22,7 +22,7 @@ enum {
   UART_LCR_DIVISOR = 1 << 7,
   UART_MCR_DTR = 1 << 0,
   UART_MCR_RTS = 1 << 1,
-  UART_MCR_OUT2 = 1 << 3, /* lets interrupts out */
+  UART_MCR_OUT2 = 1 << 3,  /* lets interrupts out */
   UART_LSR_EMPTY = 1 << 5, /* the transmitter takes UART_FIFO_BYTES more */
 };
 

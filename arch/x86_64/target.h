@@ -38,10 +38,10 @@ static inline pa_t va_to_pa(const void *va) {
 }
 
 struct arch_thread {
-  uint64_t rsp; /* while it does not run */
-  void *stack_top; /* where a trap frame ends; the floating-point state begins here */
+  uint64_t rsp;     /* while it does not run */
+  void *stack_top;  /* where a trap frame ends; the floating-point state begins here */
   uint64_t fs_base; /* of a user thread */
-  bool user; /* has entered user mode: has floating-point state and an FS base */
+  bool user;        /* has entered user mode: has floating-point state and an FS base */
 };
 
 /* In this order the arguments of a system call are an array: rdi … rbx. */
@@ -88,20 +88,20 @@ static inline void arch_dma_mb(void) {
   __asm__ volatile("lock; addl $0, -4(%%rsp)" ::: "memory", "cc");
 }
 
-#define X86_MMIO(bits, suffix, reg) \
-  static inline uint##bits##_t mmio_read##bits(const volatile void *p) { \
-    uint##bits##_t v; \
-    __asm__ volatile("mov" suffix " %1, %0" \
-                     : reg(v) \
-                     : "m"(*(const volatile uint##bits##_t *)p) \
-                     : "memory"); \
-    return v; \
-  } \
+#define X86_MMIO(bits, suffix, reg)                                         \
+  static inline uint##bits##_t mmio_read##bits(const volatile void *p) {    \
+    uint##bits##_t v;                                                       \
+    __asm__ volatile("mov" suffix " %1, %0"                                 \
+                     : reg(v)                                               \
+                     : "m"(*(const volatile uint##bits##_t *)p)             \
+                     : "memory");                                           \
+    return v;                                                               \
+  }                                                                         \
   static inline void mmio_write##bits(volatile void *p, uint##bits##_t v) { \
-    __asm__ volatile("mov" suffix " %1, %0" \
-                     : "=m"(*(volatile uint##bits##_t *)p) \
-                     : "ri"(v) \
-                     : "memory"); \
+    __asm__ volatile("mov" suffix " %1, %0"                                 \
+                     : "=m"(*(volatile uint##bits##_t *)p)                  \
+                     : "ri"(v)                                              \
+                     : "memory");                                           \
   }
 
 X86_MMIO(8, "b", "=q")

@@ -1,8 +1,8 @@
 /*
  * Threads: their first stack frame, the switch between them, and the entry into user mode.
  *
- * Kernel lock, interrupts off. The top of every kernel stack is room for floating-point state; below
- * it a user thread's trap frame ends.
+ * Kernel lock, interrupts off. The top of every kernel stack is room for floating-point state;
+ * below it a user thread's trap frame ends.
  */
 #include "arch/x86_64/x86.h"
 #include "kernel/log.h"
@@ -54,8 +54,8 @@ enum {
   TLS_BYTES = 192, /* from the word at the FS base to the top of the stack */
 };
 
-/* From the FS base up: a word that points to the TCB, the TCB (its word is the program's), and room that
- * compiled code may read (reference 1.4). Below: where a return address would stand. */
+/* From the FS base up: a word that points to the TCB, the TCB (its word is the program's), and room
+ * that compiled code may read (reference 1.4). Below: where a return address would stand. */
 errno_t arch_user_stack_init(struct arch_user_start *start, uintptr_t low, uintptr_t top) {
   if (top < low || top - low < TLS_BYTES + 32)
     return EFAULT;

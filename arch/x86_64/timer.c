@@ -1,6 +1,6 @@
 /*
- * Time: the time-stamp counter as the clock, the local APIC's one-shot timer (or the TSC deadline) as
- * the alarm. Nothing ticks.
+ * Time: the time-stamp counter as the clock, the local APIC's one-shot timer (or the TSC deadline)
+ * as the alarm. Nothing ticks.
  *
  * Reading: any context. Setting: kernel lock, interrupts off. x86_timer_fired: interrupt context.
  */
@@ -38,8 +38,7 @@ void x86_timer_init(void) {
   tsc_per_ns = ratio(tsc_hz, NS_PER_S);
   lapic_per_ns = ratio(lapic_hz, NS_PER_S);
   use_deadline = x86_features.tsc_deadline;
-  if (use_deadline)
-    x86_lapic_timer_use_deadline();
+  x86_lapic_timer_mode(use_deadline ? X86_TIMER_DEADLINE : X86_TIMER_ONE_SHOT);
   log_info("timer: TSC %lu kHz, local APIC %lu kHz%s", tsc_hz / 1000, lapic_hz / 1000,
            use_deadline ? ", TSC deadline" : "");
 }
@@ -62,12 +61,12 @@ static void arm(uint64_t deadline_ns) {
     return;
   }
   if (deadline_ns == UINT64_MAX) {
-    x86_lapic_timer_start(0, false);
+    x86_lapic_timer_start(0);
     return;
   }
   uint64_t now = arch_time_ns();
   uint64_t ticks = deadline_ns > now ? scale(deadline_ns - now, lapic_per_ns) + 1 : 1;
-  x86_lapic_timer_start(ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks, false);
+  x86_lapic_timer_start(ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
 }
 
 void arch_timer_set(uint64_t deadline_ns) {

@@ -2,9 +2,9 @@
  * Traps: exceptions become page faults, signals of the program or panics; interrupts go to their
  * handlers; system calls to the neutral dispatcher.
  *
- * Called by entry.S with interrupts off. A trap from user mode runs on the thread's kernel stack and may
- * sleep; one in the kernel is a device interrupt of the idle loop or a fault of a user copy. The
- * signals are those of the reference's section 8.3.
+ * Called by entry.S with interrupts off. A trap from user mode runs on the thread's kernel stack
+ * and may sleep; one in the kernel is a device interrupt of the idle loop or a fault of a user
+ * copy. The signals are those of the reference's section 8.3.
  */
 #include "arch/x86_64/x86.h"
 #include "kernel/log.h"

@@ -13,6 +13,7 @@ FUNCTION arch_user_copy
   USER_ACCESS_BEGIN
   cmp $8, %rdx
   jb 2f
+  je 5f
   mov %rdx, %rcx
   shr $3, %rcx
   and $7, %edx /* the rest */
@@ -24,6 +25,11 @@ FUNCTION arch_user_copy
   USER_ACCESS_END
   xor %eax, %eax
   ret
+
+5: /* 8 bytes, the result of most calls */
+  USER_INSN 8f, mov (%rsi), %rax
+  USER_INSN 8f, mov %rax, (%rdi)
+  jmp 1b
 
 2: /* 0 to 7 bytes */
   test $4, %dl

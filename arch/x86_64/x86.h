@@ -61,14 +61,14 @@ static inline void x86_wrmsr(uint32_t msr, uint64_t v) {
   __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
-#define X86_READ_CR(n) \
-  static inline uint64_t x86_read_cr##n(void) { \
-    uint64_t v; \
+#define X86_READ_CR(n)                                          \
+  static inline uint64_t x86_read_cr##n(void) {                 \
+    uint64_t v;                                                 \
     __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory"); \
-    return v; \
+    return v;                                                   \
   }
-#define X86_WRITE_CR(n) \
-  static inline void x86_write_cr##n(uint64_t v) { \
+#define X86_WRITE_CR(n)                                      \
+  static inline void x86_write_cr##n(uint64_t v) {           \
     __asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory"); \
   }
 X86_READ_CR(0)
@@ -124,8 +124,8 @@ struct x86_tss {
 struct x86_cpu {
   struct x86_cpu *self;
   struct thread *current;
-  uint64_t user_rsp; /* scratch of the system call entry */
-  void *kernel_rsp; /* where the current thread's trap frames end */
+  uint64_t user_rsp;             /* scratch of the system call entry */
+  void *kernel_rsp;              /* where the current thread's trap frames end */
   struct arch_thread *fpu_owner; /* whose floating-point state the registers hold */
   uint64_t stack_canary;
   struct x86_tss tss;
@@ -136,15 +136,18 @@ static inline struct x86_cpu *x86_this_cpu(void) {
   return (struct x86_cpu *)X86_PERCPU(uint64_t, X86_CPU_SELF);
 }
 
+/* For functions that run while %gs changes, and the stack protector's word with it. */
+#define X86_NO_STACK_PROTECTOR __attribute__((no_stack_protector))
+
 /* Features, and the descriptor tables and %gs of the boot processor. No page table is touched. */
-void x86_cpu_init(void);
+X86_NO_STACK_PROTECTOR void x86_cpu_init(void);
 /* Turns on what guards the kernel: needs the kernel's own page tables. */
 void x86_cpu_protect(void);
 
 /* ---- idt.c, entry.S, trap.c --------------------------------------------------------- */
 
 void x86_idt_init(void);
-void x86_syscall_entry(void); /* LSTAR */
+void x86_syscall_entry(void);                                /* LSTAR */
 _Noreturn void x86_return_to_user(struct trap_frame *frame); /* by IRET, with all registers */
 
 /* ---- paging.c: the kernel's page tables ---------------------------------------------- */
@@ -188,10 +191,12 @@ bool x86_is_stack_guard(uintptr_t va);
 void x86_lapic_init(void);
 void x86_lapic_eoi(void);
 uint32_t x86_lapic_id(void);
-/* The timer: counts `ticks` down once, then interrupts; 0 stops it. */
-void x86_lapic_timer_start(uint32_t ticks, bool periodic);
+/* The timer. After a change of mode it stands still. */
+enum x86_lapic_timer_mode { X86_TIMER_ONE_SHOT, X86_TIMER_PERIODIC, X86_TIMER_DEADLINE };
+void x86_lapic_timer_mode(enum x86_lapic_timer_mode mode);
+/* Counts `ticks` down, then interrupts; 0 stops it. */
+void x86_lapic_timer_start(uint32_t ticks);
 uint32_t x86_lapic_timer_count(void);
-void x86_lapic_timer_use_deadline(void);
 
 void x86_ioapic_init(void);
 /* Routes a global system interrupt to a vector of this processor. EINVAL: no such line. */
@@ -226,7 +231,7 @@ struct x86_platform {
   unsigned ioapics;
   struct x86_isa_irq isa[16];
   uint16_t pm_timer_port; /* 0: none */
-  pa_t ecam_pa; /* 0: none; of bus ecam_bus_first */
+  pa_t ecam_pa;           /* 0: none; of bus ecam_bus_first */
   uint8_t ecam_bus_first, ecam_bus_last;
 };
 extern struct x86_platform x86_platform;
@@ -238,15 +243,26 @@ void x86_acpi_poweroff(void);
 /* ---- others ------------------------------------------------------------------------------- */
 
 void x86_console_init(void);
+/* Realtime of KVM's paravirtual clock; 0: there is none. */
+uint64_t x86_kvm_wallclock_ns(void);
 
 void x86_fpu_init(void);
-size_t x86_fpu_bytes(void); /* of a thread's state, a multiple of 64 */
+size_t x86_fpu_bytes(void);                  /* of a thread's state, a multiple of 64 */
 void x86_fpu_switch(struct arch_thread *to); /* makes `to` the registers' owner */
-void x86_fpu_start(struct arch_thread *at); /* gives `at` the initial state */
+void x86_fpu_start(struct arch_thread *at);  /* gives `at` the initial state */
 void x86_fpu_forget(struct arch_thread *at);
 
 /* fw_cfg's file `name`, up to max bytes of it: number of bytes read; 0: no such file. */
 size_t x86_fwcfg_read(const char *name, void *buf, size_t max);
+
+/* platform.c: a PCI bus without firmware, of the device tree; NULL: none. */
+struct x86_fdt_pci {
+  pa_t ecam_pa;
+  uint64_t ecam_bytes;
+  pa_t window_pa; /* where BARs may go */
+  uint64_t window_bytes;
+};
+const struct x86_fdt_pci *x86_fdt_pci(void);
 
 /* switch.S */
 void x86_switch_stack(uint64_t *save_rsp, uint64_t rsp);

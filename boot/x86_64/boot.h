@@ -10,7 +10,8 @@
 #include "boot/bootinfo.h"
 #include "boot/x86_64/loader.h"
 
-#define BOOT_WINDOW_BYTES (2ul << 20) /* at least so much can be read behind the address asked for */
+#define BOOT_WINDOW_BYTES \
+  (2ul << 20) /* at least so much can be read behind the address asked for */
 
 /* Physical memory anywhere, until the next call. For what loaders leave behind. */
 const void *boot_window(uint64_t pa);

@@ -1,8 +1,8 @@
 /*
  * From the loaders to kernel_main(): fills struct bootinfo.
  *
- * Called once by entry.S, on the boot stack, interrupts off, with the first GiB mapped writable at the
- * kernel's address. Nothing of arch/ has been set up: no message can be printed yet.
+ * Called once by entry.S, on the boot stack, interrupts off, with the first GiB mapped writable at
+ * the kernel's address. Nothing of arch/ has been set up: no message can be printed yet.
  */
 #include "arch/x86_64/x86.h"
 #include "boot/ranges.h"

@@ -1,8 +1,8 @@
 /*
  * multiboot2's boot information (Multiboot2 Specification 2.0, section 3.6).
  *
- * Called by main.c. The information lies in memory that its own map calls available, so everything that
- * is needed later is copied. Modules are not used.
+ * Called by main.c. The information lies in memory that its own map calls available, so everything
+ * that is needed later is copied. Modules are not used.
  */
 #include "arch/arch.h"
 #include "boot/ranges.h"

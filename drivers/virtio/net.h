@@ -59,6 +59,7 @@ struct virtio_net {
   struct virtq rx;
   bool mergeable;                    /* frames may span buffers */
   bool split_header;                 /* old devices want the header in a descriptor of its own */
+  uint32_t rx_largest;               /* bytes of the largest frame, its header included */
   uint16_t rx_total;                 /* buffers there are */
   uint16_t rx_low, rx_spare;         /* fewer than these posted: copy all frames, copy short ones */
   uint16_t rx_batch;                 /* returned buffers are shown to the device in such lots */
@@ -73,7 +74,8 @@ struct virtio_net {
   uint16_t tx_wanted;    /* until so many descriptors are free */
 };
 
-/* Ring and buffers of one direction. `total`: how many buffers, a power of two. ENOMEM and the
+/* Ring and buffers of one direction. `total`: how many buffers, a power of two; more if the largest
+ * frame needs them. ENOMEM and the
  * errors of virtq_create. */
 errno_t vnet_rx_init(struct virtio_net *n, unsigned total);
 errno_t vnet_tx_init(struct virtio_net *n, unsigned wanted);

@@ -23,29 +23,29 @@
 struct rx_buf {
   struct netbuf nb; /* first */
   struct virtio_net *net;
+  uint8_t *start; /* the header, and the frame behind it */
+  pa_t start_pa;
 };
 
-/* The header starts here: with its 12 (or 10) bytes and the Ethernet header behind, IP is aligned
- * to 4. */
-#define HDR_OFFSET (sizeof(struct rx_buf) + 2)
-#define HDR_OFFSET_SHORT (sizeof(struct rx_buf))
-
-static uint8_t *buf_start(struct rx_buf *b) {
-  return (uint8_t *)b + (b->net->hdr_bytes == NET_HDR_BYTES ? HDR_OFFSET : HDR_OFFSET_SHORT);
+/* Divides a new half page up. With the header's 12 (or 10) bytes and the Ethernet header before it,
+ * IP is aligned to 4. */
+static struct rx_buf *buf_make(struct virtio_net *n, uint8_t *memory) {
+  struct rx_buf *b = (struct rx_buf *)memory;
+  b->net = n;
+  b->start = (uint8_t *)(b + 1) + (n->hdr_bytes == NET_HDR_BYTES ? 2 : 0);
+  b->start_pa = va_to_pa(b->start);
+  return b;
 }
 
 /* Puts a buffer into the ring, not yet visible. */
 static void post(struct virtio_net *n, struct rx_buf *b) {
-  uint8_t *start = buf_start(b);
-  uint32_t bytes = (uint32_t)((uint8_t *)b + BUF_BYTES - start);
-  struct virtq_buf bufs[2] = {{va_to_pa(start), bytes}};
+  uint32_t bytes = (uint32_t)((uint8_t *)b + BUF_BYTES - b->start);
   if (!n->split_header) {
-    virtq_add(&n->rx, bufs, 0, 1, b); /* fails only when broken: the buffer rests then */
+    virtq_add_in(&n->rx, b->start_pa, bytes, b); /* fails only when broken: the buffer rests then */
     return;
   }
-  bufs[1].base = bufs[0].base + n->hdr_bytes;
-  bufs[1].len = bytes - n->hdr_bytes;
-  bufs[0].len = n->hdr_bytes;
+  struct virtq_buf bufs[] = {{b->start_pa, n->hdr_bytes},
+                             {b->start_pa + n->hdr_bytes, bytes - n->hdr_bytes}};
   virtq_add(&n->rx, bufs, 0, 2, b);
 }
 
@@ -111,7 +111,7 @@ static void more(struct virtio_net *n, struct rx_buf *b, uint32_t len) {
   struct netbuf *nb = NULL;
   n->rx_missing--;
   if (!n->rx_drop && len != 0)
-    nb = take(n, b, buf_start(b), len);
+    nb = take(n, b, b->start, len);
   else
     post(n, b);
   if (nb != NULL) {
@@ -131,7 +131,7 @@ static void more(struct virtio_net *n, struct rx_buf *b, uint32_t len) {
 
 /* The first buffer of a frame. */
 static void first(struct virtio_net *n, struct rx_buf *b, uint32_t len) {
-  uint8_t *start = buf_start(b);
+  uint8_t *start = b->start;
   const volatile struct net_hdr *hdr = (const volatile struct net_hdr *)start;
   uint16_t parts = n->mergeable ? hdr->num_buffers : 1;
   if (len < n->hdr_bytes || parts == 0 || parts > n->rx_total) {
@@ -162,7 +162,7 @@ unsigned vnet_rx_poll(struct virtio_net *n, unsigned budget) {
   unsigned done = 0;
   void *cookie;
   uint32_t len;
-  while (done < budget && virtq_reap(&n->rx, &cookie, &len)) {
+  while (done < budget && virtq_pending(&n->rx) && virtq_reap(&n->rx, &cookie, &len)) {
     if (n->rx_missing != 0)
       more(n, cookie, len);
     else
@@ -178,7 +178,19 @@ void vnet_rx_abort(struct virtio_net *n) {
   n->rx_first = NULL;
 }
 
+/* How many buffers the largest frame takes. */
+static unsigned frame_buffers(const struct virtio_net *n) {
+  return n->mergeable ? n->rx_largest / (BUF_BYTES - (unsigned)sizeof(struct rx_buf) - 2) + 1 : 1;
+}
+
+static unsigned max(unsigned a, unsigned b) {
+  return a > b ? a : b;
+}
+
 errno_t vnet_rx_init(struct virtio_net *n, unsigned total) {
+  unsigned largest = frame_buffers(n);
+  while (total < largest * 2)
+    total *= 2;
   errno_t e = virtq_create(n->dev, &n->rx, 0, n->split_header ? total * 2 : total);
   if (e != 0)
     return e;
@@ -190,14 +202,14 @@ errno_t vnet_rx_init(struct virtio_net *n, unsigned total) {
     if (page == NULL)
       break;
     for (unsigned i = 0; i < BUFS_PER_PAGE && n->rx_total < total; i++, n->rx_total++) {
-      struct rx_buf *b = (struct rx_buf *)(page + i * BUF_BYTES);
-      b->net = n;
+      struct rx_buf *b = buf_make(n, page + i * BUF_BYTES);
       b->nb.free = buf_free;
       post(n, b);
     }
   }
-  n->rx_low = n->rx_total / 4;
-  n->rx_spare = n->rx_total / 2;
+  /* A device waits until its next frame fits: so much must stay with it. */
+  n->rx_low = (uint16_t)max(n->rx_total / 4, largest);
+  n->rx_spare = (uint16_t)max(n->rx_total / 2, largest);
   n->rx_batch = (uint16_t)(n->rx_total / 8 + 1);
-  return n->rx_total != 0 ? 0 : ENOMEM;
+  return n->rx_total >= largest ? 0 : ENOBUFS;
 }

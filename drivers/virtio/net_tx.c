@@ -16,7 +16,7 @@
 void vnet_tx_reap(struct virtio_net *n) {
   void *cookie;
   uint32_t len;
-  while (virtq_reap(&n->tx, &cookie, &len)) {
+  while (virtq_pending(&n->tx) && virtq_reap(&n->tx, &cookie, &len)) {
     struct tx_slot *slot = cookie;
     if (slot->done != NULL)
       slot->done(slot->cookie);

@@ -46,7 +46,7 @@ enum { /* device status (2.1) */
        VIRTIO_FAILED = 128,
 };
 
-/* ---- Devices ------------------------------------------------------------------------- */
+/* ---- Devices ---- */
 
 /* How registers are reached; all calls at start, except notify and read_config. */
 struct virtio_transport {
@@ -121,7 +121,7 @@ static inline bool virtio_has(const struct virtio_dev *d, uint64_t feature) {
 uint16_t virtio_config16(struct virtio_dev *d, unsigned offset);
 void virtio_config_bytes(struct virtio_dev *d, unsigned offset, void *buf, unsigned n);
 
-/* ---- Rings --------------------------------------------------------------------------- */
+/* ---- Rings ---- */
 
 struct virtq_desc;
 struct virtq_avail;
@@ -141,8 +141,9 @@ struct virtq {
   struct virtq_avail *avail;
   volatile struct virtq_used *used;
   struct virtq_slot *slots;
-  uint16_t *used_event;           /* written by us: interrupt when passed */
-  volatile uint16_t *avail_event; /* written by the device: notify when passed */
+  const volatile uint16_t *used_idx; /* written by the device: how many it is done with */
+  uint16_t *used_event;              /* written by us: interrupt when passed */
+  volatile uint16_t *avail_event;    /* written by the device: notify when passed */
   uint16_t index, size;
   uint16_t free_head, free_count; /* descriptors */
   uint16_t avail_next;            /* index of the next chain to give */
@@ -169,8 +170,14 @@ void virtq_destroy(struct virtq *q);
  * comes back by virtq_reap. It sees nothing before virtq_kick(). ENOBUFS: no room; EIO: broken. */
 errno_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in,
                   void *cookie);
+/* The same for one piece that the device writes: the way of receive buffers. */
+errno_t virtq_add_in(struct virtq *q, pa_t base, uint32_t len, void *cookie);
 /* Shows the device what was added, and notifies it if it wants that. */
 void virtq_kick(struct virtq *q);
+/* Whether virtq_reap may find something: cheap. */
+static inline bool virtq_pending(const struct virtq *q) {
+  return *q->used_idx != q->last_used;
+}
 /* A chain that the device is done with: its cookie, and how many bytes it wrote (never more than
  * fit). False: none. */
 bool virtq_reap(struct virtq *q, void **cookie, uint32_t *len);
@@ -199,7 +206,7 @@ static inline uint16_t virtq_unpublished(const struct virtq *q) {
   return (uint16_t)(q->avail_next - q->published);
 }
 
-/* ---- The devices, and the transport that pci.c knows ------------------------------------ */
+/* ---- The devices, and the transport that pci.c knows ---- */
 
 /* ENODEV as virtio_start. */
 errno_t virtio_net_start(struct virtio_dev *d);

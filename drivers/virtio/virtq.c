@@ -74,6 +74,7 @@ errno_t virtq_create(struct virtio_dev *d, struct virtq *q, unsigned index, unsi
     goto fail;
   q->avail = (struct virtq_avail *)(ring + 16 * size);
   q->used = (volatile struct virtq_used *)(ring + virtq_used_offset(size, align));
+  q->used_idx = &q->used->idx;
   q->used_event = &q->avail->ring[size];
   q->avail_event = (volatile uint16_t *)&q->used->ring[size];
   for (unsigned i = 0; i < size; i++)
@@ -95,8 +96,21 @@ void virtq_destroy(struct virtq *q) {
   q->slots = NULL;
 }
 
+/* Enters the chain that starts at head, and is off the free list, into the available ring. */
+static inline void chain_give(struct virtq *q, uint16_t head, uint16_t count, uint32_t in_bytes,
+                              void *cookie) {
+  struct virtq_slot *s = &q->slots[head];
+  s->cookie = cookie;
+  s->in_bytes = in_bytes;
+  s->count = count;
+  q->free_count = (uint16_t)(q->free_count - count);
+  q->avail->ring[q->avail_next++ & (q->size - 1)] = head;
+}
+
 errno_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, unsigned in,
                   void *cookie) {
+  struct virtq_desc *desc = q->desc;
+  const struct virtq_slot *slots = q->slots;
   unsigned n = out + in;
   uint16_t head = q->free_head, i = head;
   uint32_t in_bytes = 0;
@@ -104,29 +118,32 @@ errno_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, u
     return EIO;
   if (n == 0 || n > q->free_count)
     return ENOBUFS;
-  for (unsigned k = 0;; k++) {
-    struct virtq_desc *d = &q->desc[i];
-    uint16_t flags = 0, next = q->slots[i].next;
-    if (k >= out) {
-      flags = VIRTQ_DESC_WRITE;
-      in_bytes += bufs[k].len;
-    }
+  for (unsigned k = 0; k < n; k++) {
+    struct virtq_desc *d = &desc[i];
+    i = slots[i].next;
     d->addr = bufs[k].base;
     d->len = bufs[k].len;
-    d->next = next;
-    i = next;
-    if (k + 1 == n) {
-      d->flags = flags;
-      break;
+    d->flags = k + 1 < n ? VIRTQ_DESC_NEXT : 0;
+    d->next = i;
+    if (k >= out) {
+      d->flags |= VIRTQ_DESC_WRITE;
+      in_bytes += bufs[k].len;
     }
-    d->flags = flags | VIRTQ_DESC_NEXT;
   }
   q->free_head = i;
-  q->free_count = (uint16_t)(q->free_count - n);
-  q->slots[head].cookie = cookie;
-  q->slots[head].in_bytes = in_bytes;
-  q->slots[head].count = (uint16_t)n;
-  q->avail->ring[q->avail_next++ & (q->size - 1)] = head;
+  chain_give(q, head, (uint16_t)n, in_bytes, cookie);
+  return 0;
+}
+
+errno_t virtq_add_in(struct virtq *q, pa_t base, uint32_t len, void *cookie) {
+  uint16_t head = q->free_head;
+  if (q->dev->broken)
+    return EIO;
+  if (q->free_count == 0)
+    return ENOBUFS;
+  q->free_head = q->slots[head].next;
+  q->desc[head] = (struct virtq_desc){.addr = base, .len = len, .flags = VIRTQ_DESC_WRITE};
+  chain_give(q, head, 1, len, cookie);
   return 0;
 }
 
@@ -145,8 +162,9 @@ void virtq_kick(struct virtq *q) {
 }
 
 /* Puts the chain that starts at head back in the free list; gives its cookie. */
-static void *chain_free(struct virtq *q, uint16_t head) {
+static inline __attribute__((always_inline)) void *chain_free(struct virtq *q, uint16_t head) {
   struct virtq_slot *s = &q->slots[head], *tail = s;
+#pragma clang loop unroll(disable) /* mostly one or two rounds */
   for (unsigned n = s->count; n > 1; n--)
     tail = &q->slots[tail->next];
   q->free_count = (uint16_t)(q->free_count + s->count);
@@ -156,27 +174,32 @@ static void *chain_free(struct virtq *q, uint16_t head) {
   return s->cookie;
 }
 
-bool virtq_reap(struct virtq *q, void **cookie, uint32_t *len) {
-  if (q->used->idx == q->last_used || q->dev->broken)
-    return false;
-  if (q->last_used == q->published) {
+/* Says what is wrong with a used element. Apart from virtq_reap, which is called for every frame.
+ */
+static __attribute__((noinline, cold)) bool refuse(struct virtq *q, uint32_t id, uint32_t bytes) {
+  if (q->last_used == q->published)
     virtio_break(q->dev, "ring %u: more is done than was given", q->index);
+  else if (id >= q->size || q->slots[id].count == 0)
+    virtio_break(q->dev, "ring %u: descriptor %u is done, but was not given", q->index, id);
+  else
+    virtio_break(q->dev, "ring %u: %u bytes written to a buffer of %u", q->index, bytes,
+                 q->slots[id].in_bytes);
+  return false;
+}
+
+bool virtq_reap(struct virtq *q, void **cookie, uint32_t *len) {
+  if (!virtq_pending(q) || q->dev->broken)
     return false;
-  }
   arch_dma_rmb(); /* the index before its entry */
   volatile struct virtq_used_elem *elem = &q->used->ring[q->last_used & (q->size - 1)];
   uint32_t id = elem->id, bytes = elem->len;
-  if (id >= q->size || q->slots[id].count == 0) {
-    virtio_break(q->dev, "ring %u: descriptor %u is done, but was not given", q->index, id);
-    return false;
-  }
+  if (q->last_used == q->published || id >= q->size || q->slots[id].count == 0)
+    return refuse(q, id, bytes);
   uint32_t in_bytes = q->slots[id].in_bytes;
   if (in_bytes == 0)
     bytes = 0; /* old devices put the length of what they read here */
-  if (bytes > in_bytes) {
-    virtio_break(q->dev, "ring %u: %u bytes written to a buffer of %u", q->index, bytes, in_bytes);
-    return false;
-  }
+  if (bytes > in_bytes)
+    return refuse(q, id, bytes);
   q->last_used++;
   *cookie = chain_free(q, (uint16_t)id);
   *len = bytes;

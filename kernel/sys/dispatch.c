@@ -1,8 +1,8 @@
 /*
  * From a trap to the system call: one table made of the one list.
  *
- * Registers carry arguments as the C calling convention leaves them: of a small integer only the low
- * bits mean anything, and a struct lookup lies in one register. A wrapper per call gives every
+ * Registers carry arguments as the C calling convention leaves them: of a small integer only the
+ * low bits mean anything, and a struct lookup lies in one register. A wrapper per call gives every
  * argument its type; the calls themselves never see a register.
  *
  * Called by arch for every trap, on the thread's kernel stack, kernel lock held. Reference 1.7.
@@ -15,30 +15,29 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ARG takes the low bytes");
 
 /* The i-th argument as a `type`. */
-#define ARG(type, i) \
-  ({ \
-    __typeof__(type) arg_v; \
+#define ARG(type, i)                                                \
+  ({                                                                \
+    __typeof__(type) arg_v;                                         \
     _Static_assert(sizeof arg_v <= sizeof a[i], "fits a register"); \
-    memcpy(&arg_v, &a[i], sizeof arg_v); \
-    arg_v; \
+    memcpy(&arg_v, &a[i], sizeof arg_v);                            \
+    arg_v;                                                          \
   })
 
-#define WRAPPER(name, ...) \
+#define WRAPPER(name, ...)                                          \
   static errno_t call_##name(struct thread *t, const uint64_t *a) { \
-    return sys_##name(__VA_ARGS__); \
+    return sys_##name(__VA_ARGS__);                                 \
   }
 #define SYSCALL0(name, ...) WRAPPER(name, t)
 #define SYSCALL1(name, t1, a1) WRAPPER(name, t, ARG(t1, 0))
 #define SYSCALL2(name, t1, a1, t2, a2) WRAPPER(name, t, ARG(t1, 0), ARG(t2, 1))
-#define SYSCALL3(name, t1, a1, t2, a2, t3, a3) \
-  WRAPPER(name, t, ARG(t1, 0), ARG(t2, 1), ARG(t3, 2))
+#define SYSCALL3(name, t1, a1, t2, a2, t3, a3) WRAPPER(name, t, ARG(t1, 0), ARG(t2, 1), ARG(t3, 2))
 #define SYSCALL4(name, t1, a1, t2, a2, t3, a3, t4, a4) \
   WRAPPER(name, t, ARG(t1, 0), ARG(t2, 1), ARG(t3, 2), ARG(t4, 3))
 #define SYSCALL5(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
   WRAPPER(name, t, ARG(t1, 0), ARG(t2, 1), ARG(t3, 2), ARG(t4, 3), ARG(t5, 4))
 #define SYSCALL6(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
   WRAPPER(name, t, ARG(t1, 0), ARG(t2, 1), ARG(t3, 2), ARG(t4, 3), ARG(t5, 4), ARG(t6, 5))
-#define SYSCALL7(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6, t7, a7) \
+#define SYSCALL7(name, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6, t7, a7)             \
   WRAPPER(name, t, ARG(t1, 0), ARG(t2, 1), ARG(t3, 2), ARG(t4, 3), ARG(t5, 4), ARG(t6, 5), \
           ARG(t7, 6))
 #include "abi/syscalls.def"

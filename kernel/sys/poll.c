@@ -3,9 +3,9 @@
  * (4.7) go on to poll_lock.c.
  *
  * One pass over the subscriptions asks every object for its state. Until one is ready, the same
- * question leaves a waiter at the object, so that nothing is asked twice before a sleep; after it only
- * the objects that woke the thread are asked again: their waiters have been unlinked. Few subscriptions
- * live on the stack.
+ * question leaves a waiter at the object, so that nothing is asked twice before a sleep; after it
+ * only the objects that woke the thread are asked again: their waiters have been unlinked. Few
+ * subscriptions live on the stack.
  */
 #include "kernel/sys/poll.h"
 
@@ -23,7 +23,7 @@
 
 /* The kernel's side of a subscription that waits. */
 struct poll_entry {
-  struct file *file; /* a reference, while a waiter may be there; else NULL */
+  struct file *file; /* where the waiter is or was; NULL: it doesn't wait, or is a clock */
   union {
     struct waiter waiter; /* of a descriptor */
     uint64_t deadline_ns; /* of a clock */
@@ -35,20 +35,21 @@ struct poll_call {
   const struct subscription *subs;
   struct poll_entry *entries;
   size_t n;
-  size_t clocks;  /* subscriptions that are valid clocks */
-  size_t waiting; /* entries with a file */
-  struct event *out; /* the program's array */
-  size_t nevents;    /* in all */
-  size_t batched;    /* of them still in batch[] */
-  errno_t error;     /* of storing them */
+  size_t clocks;   /* subscriptions that are valid clocks */
+  size_t waiting;  /* entries with a file */
+  bool referenced; /* each of them holds a reference: from the first sleep on */
+  uintptr_t out;   /* the program's array */
+  size_t nevents;  /* in all */
+  size_t batched;  /* of them still in batch[] */
+  errno_t error;   /* of storing them */
   struct event batch[BATCH];
 };
 
 /* ---- Events -------------------------------------------------------------------------- */
 
 static void flush(struct poll_call *c) {
-  struct event *to = c->out + (c->nevents - c->batched);
-  errno_t e = user_copy_out(to, c->batch, c->batched * sizeof *to);
+  uintptr_t to = c->out + (c->nevents - c->batched) * sizeof c->batch[0];
+  errno_t e = user_copy_out((void *)to, c->batch, c->batched * sizeof c->batch[0]);
   if (e != 0)
     c->error = e;
   c->batched = 0;
@@ -80,13 +81,16 @@ void poll_event_init(struct event *ev, const struct subscription *s, errno_t err
   }
 }
 
-static struct event *add_event(struct poll_call *c, const struct subscription *s, errno_t error) {
+/* Room for one more event of those to store. */
+static inline struct event *next_event(struct poll_call *c) {
   if (c->batched == BATCH)
     flush(c);
-  struct event *ev = &c->batch[c->batched++];
   c->nevents++;
-  poll_event_init(ev, s, error);
-  return ev;
+  return &c->batch[c->batched++];
+}
+
+static void add_event(struct poll_call *c, const struct subscription *s, errno_t error) {
+  poll_event_init(next_event(c), s, error);
 }
 
 /* ---- Clocks -------------------------------------------------------------------------- */
@@ -160,51 +164,78 @@ static void clocks_expire(struct poll_call *c) {
 
 /* ---- Descriptors --------------------------------------------------------------------- */
 
+static void add_fd_event(struct poll_call *c, const struct subscription *s,
+                         const struct poll_state *st) {
+  struct event *ev = next_event(c);
+  memset(ev, 0, sizeof *ev);
+  ev->userdata = s->userdata;
+  ev->error = st->error;
+  ev->type = s->type;
+  ev->fd_readwrite.nbytes = st->nbytes;
+  ev->fd_readwrite.fd = s->fd_readwrite.fd;
+  ev->fd_readwrite.flags = st->flags;
+}
+
 /* Asks the object. True: there is an event. Otherwise, with w, it has been left there. */
-static bool ask(struct poll_call *c, const struct subscription *s, struct file *f,
-                struct waiter *w) {
+static inline bool ask(struct poll_call *c, const struct subscription *s, struct file *f,
+                       struct waiter *w) {
   struct poll_state st = {0};
   if (f->ops->poll == NULL)
     st.ready = true;
   else
     f->ops->poll(f, s->type, &st, w);
-  if (!st.ready && st.error == 0)
-    return false;
-  if (!st.ready && w != NULL)
-    waitq_remove(w);
-  struct event *ev = add_event(c, s, st.error);
-  ev->fd_readwrite.nbytes = st.nbytes;
-  ev->fd_readwrite.flags = st.flags;
+  if (!st.ready) {
+    if (st.error == 0)
+      return false;
+    if (w != NULL)
+      waitq_remove(w);
+  }
+  add_fd_event(c, s, &st);
   return true;
 }
 
-static void fd_first(struct poll_call *c, const struct subscription *s, struct poll_entry *entry) {
+static inline void fd_first(struct poll_call *c, const struct subscription *s,
+                            struct poll_entry *entry) {
   struct fd_entry *fe;
   rights_t needed =
       RIGHT_POLL_FD_READWRITE | (s->type == EVENTTYPE_FD_READ ? RIGHT_FD_READ : RIGHT_FD_WRITE);
   errno_t e = fd_lookup(&c->thread->process->fds, s->fd_readwrite.fd, &fe);
   if (e == 0 && (needed & ~fe->base) != 0)
     e = ENOTCAPABLE;
-  if (e != 0) {
+  if (__builtin_expect(e != 0, 0)) {
     add_event(c, s, e);
     return;
   }
-  if (c->nevents > 0) {
-    ask(c, s, fe->file, NULL);
-    return;
+  struct file *f = fe->file;
+  struct waiter *w = NULL;
+  if (c->nevents == 0) {
+    w = &entry->waiter;
+    list_init(&w->link);
   }
-  list_init(&entry->waiter.link);
-  if (!ask(c, s, fe->file, &entry->waiter)) {
-    entry->file = file_ref(fe->file);
+  if (!ask(c, s, f, w) && w != NULL) {
+    entry->file = f;
     c->waiting++;
   }
 }
 
 static void entry_release(struct poll_call *c, struct poll_entry *entry) {
   waitq_remove(&entry->waiter);
-  file_unref(entry->file);
+  if (c->referenced)
+    file_unref(entry->file);
   entry->file = NULL;
   c->waiting--;
+}
+
+/* Before a sleep: the descriptors may be closed during it. */
+static void fds_reference(struct poll_call *c) {
+  size_t left = c->waiting;
+  for (struct poll_entry *entry = c->entries; left > 0; entry++) {
+    if (entry->file == NULL)
+      continue;
+    left--;
+    file_ref(entry->file);
+  }
+  c->referenced = true;
 }
 
 /* After a wake: asks those again whose waiters were taken off their queues. */
@@ -221,6 +252,13 @@ static void fds_again(struct poll_call *c) {
   }
 }
 
+static void fds_release(struct poll_call *c) {
+  for (struct poll_entry *entry = c->entries; c->waiting > 0; entry++) {
+    if (entry->file != NULL)
+      entry_release(c, entry);
+  }
+}
+
 /* No descriptor refers to a process, so either there is none or it lacks the right. */
 static void proc_first(struct poll_call *c, const struct subscription *s) {
   struct fd_entry *fe;
@@ -230,30 +268,30 @@ static void proc_first(struct poll_call *c, const struct subscription *s) {
 
 /* ---- The call ------------------------------------------------------------------------ */
 
+static void other_first(struct poll_call *c, const struct subscription *s) {
+  if (s->type == EVENTTYPE_CLOCK)
+    clock_first(c, s);
+  else if (s->type == EVENTTYPE_PROC_TERMINATE)
+    proc_first(c, s);
+  else /* unknown, or a lock in the wrong place */
+    add_event(c, s, EINVAL);
+}
+
 static void first_pass(struct poll_call *c) {
-  for (size_t i = 0; i < c->n; i++) {
-    const struct subscription *s = &c->subs[i];
-    c->entries[i].file = NULL;
-    switch (s->type) {
-      case EVENTTYPE_FD_READ:
-      case EVENTTYPE_FD_WRITE:
-        fd_first(c, s, &c->entries[i]);
-        break;
-      case EVENTTYPE_CLOCK:
-        clock_first(c, s);
-        break;
-      case EVENTTYPE_PROC_TERMINATE:
-        proc_first(c, s);
-        break;
-      default: /* unknown, or a lock in the wrong place */
-        add_event(c, s, EINVAL);
-    }
+  const struct subscription *s = c->subs, *end = s + c->n;
+  for (struct poll_entry *entry = c->entries; s < end; s++, entry++) {
+    entry->file = NULL;
+    if (__builtin_expect(s->type == EVENTTYPE_FD_READ || s->type == EVENTTYPE_FD_WRITE, 1))
+      fd_first(c, s, entry);
+    else
+      other_first(c, s);
   }
 }
 
 /* Sleeps until there is an event. ECANCELED. */
 static errno_t wait(struct poll_call *c) {
   uint64_t deadline_ns = clocks_start(c);
+  fds_reference(c);
   while (c->nevents == 0) {
     errno_t e = thread_sleep(deadline_ns);
     if (e == ECANCELED)
@@ -277,10 +315,7 @@ static errno_t run(struct poll_call *c) {
     first_pass(c);
     if (c->nevents == 0)
       e = wait(c);
-    for (size_t i = 0; c->waiting > 0; i++) {
-      if (c->entries[i].file != NULL)
-        entry_release(c, &c->entries[i]);
-    }
+    fds_release(c);
   }
   if (e != 0)
     return e;
@@ -317,7 +352,8 @@ errno_t sys_poll(struct thread *t, const struct subscription *in, struct event *
   c.thread = t;
   c.n = nsubscriptions;
   c.clocks = c.waiting = c.nevents = c.batched = 0;
-  c.out = out;
+  c.out = (uintptr_t)out;
+  c.referenced = false;
   c.error = 0;
   if (nsubscriptions > SUBSCRIPTIONS_MAX)
     return EINVAL;

@@ -12,8 +12,7 @@ static errno_t wait(const struct subscription *s, uint64_t deadline_ns) {
   if (s->type == EVENTTYPE_CONDVAR)
     return condvar_wait(s->condvar.condvar, s->condvar.condvar_scope, s->condvar.lock,
                         s->condvar.lock_scope, deadline_ns);
-  return lock_wait(s->lock.lock, s->lock.lock_scope, s->type == EVENTTYPE_LOCK_WRLOCK,
-                   deadline_ns);
+  return lock_wait(s->lock.lock, s->lock.lock_scope, s->type == EVENTTYPE_LOCK_WRLOCK, deadline_ns);
 }
 
 errno_t poll_lock(const struct subscription *subs, size_t n, struct event *ev) {

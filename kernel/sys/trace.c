@@ -15,15 +15,20 @@
 bool trace_sys;
 
 /* How an argument is printed, by its type. */
-#define KIND(type) \
-  _Generic(*(type *)0, uint8_t: 'b', uint16_t: 'h', uint32_t: 'u', uint64_t: 'U', int64_t: 'D', \
-           struct lookup: 'L', default: 'p')
+#define KIND(type)              \
+  _Generic(*(type *)0, uint8_t  \
+           : 'b', uint16_t      \
+           : 'h', uint32_t      \
+           : 'u', uint64_t      \
+           : 'U', int64_t       \
+           : 'D', struct lookup \
+           : 'L', default       \
+           : 'p')
 #define SYSCALL0(n, ...) {#n, {0}},
 #define SYSCALL1(n, t1, a1) {#n, {KIND(t1)}},
 #define SYSCALL2(n, t1, a1, t2, a2) {#n, {KIND(t1), KIND(t2)}},
 #define SYSCALL3(n, t1, a1, t2, a2, t3, a3) {#n, {KIND(t1), KIND(t2), KIND(t3)}},
-#define SYSCALL4(n, t1, a1, t2, a2, t3, a3, t4, a4) \
-  {#n, {KIND(t1), KIND(t2), KIND(t3), KIND(t4)}},
+#define SYSCALL4(n, t1, a1, t2, a2, t3, a3, t4, a4) {#n, {KIND(t1), KIND(t2), KIND(t3), KIND(t4)}},
 #define SYSCALL5(n, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
   {#n, {KIND(t1), KIND(t2), KIND(t3), KIND(t4), KIND(t5)}},
 #define SYSCALL6(n, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5, t6, a6) \
@@ -87,8 +92,8 @@ static void print(const struct thread *t, unsigned index, const uint64_t *args,
       used += (size_t)ksnprintf(line + used, sizeof line - used, ", ");
     used += (size_t)format_argument(line + used, sizeof line - used, *kind, *args++);
   }
-  used += (size_t)ksnprintf(line + used, sizeof line - used, ")%s%s\n", *result ? " = " : "",
-                            result);
+  used +=
+      (size_t)ksnprintf(line + used, sizeof line - used, ")%s%s\n", *result ? " = " : "", result);
   console_write(line, used);
 }
 

@@ -3,7 +3,7 @@
  * end of those in TIME_WAIT.
  *
  * The table is called from lwIP by net/patches. The hash is a random linear function of the remote
- * address and both ports, so that nobody outside can choose ports that collide. Kernel lock.
+ * address and port, so that nobody outside can choose ports that collide. Kernel lock.
  */
 #include "lwip/opt.h"
 
@@ -31,8 +31,9 @@ errno_t net_demux_init(unsigned bits) {
   return 0;
 }
 
-static struct tcp_pcb **bucket(u16_t local_port, const ip_addr_t *remote, u16_t remote_port) {
-  uint64_t h = factor[0] * ((uint32_t)remote_port << 16 | local_port);
+/* Not of the local port: lwIP clears that before it frees a connection. */
+static struct tcp_pcb **bucket(const ip_addr_t *remote, u16_t remote_port) {
+  uint64_t h = factor[0] * remote_port;
 #if LWIP_IPV6
   if (IP_IS_V6(remote)) {
     for (unsigned i = 0; i < 4; i++)
@@ -45,13 +46,13 @@ static struct tcp_pcb **bucket(u16_t local_port, const ip_addr_t *remote, u16_t 
 }
 
 void net_demux_insert(struct tcp_pcb *pcb) {
-  struct tcp_pcb **b = bucket(pcb->local_port, &pcb->remote_ip, pcb->remote_port);
+  struct tcp_pcb **b = bucket(&pcb->remote_ip, pcb->remote_port);
   pcb->hash_next = *b;
   *b = pcb;
 }
 
 void net_demux_remove(struct tcp_pcb *pcb) {
-  struct tcp_pcb **p = bucket(pcb->local_port, &pcb->remote_ip, pcb->remote_port);
+  struct tcp_pcb **p = bucket(&pcb->remote_ip, pcb->remote_port);
   while (*p != NULL && *p != pcb)
     p = &(*p)->hash_next;
   if (*p != NULL)
@@ -60,7 +61,7 @@ void net_demux_remove(struct tcp_pcb *pcb) {
 
 struct tcp_pcb *net_demux_find(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
                                u16_t remote_port) {
-  struct tcp_pcb *pcb = *bucket(local_port, remote, remote_port);
+  struct tcp_pcb *pcb = *bucket(remote, remote_port);
   while (pcb != NULL &&
          (pcb->remote_port != remote_port || pcb->local_port != local_port ||
           !ip_addr_cmp(&pcb->remote_ip, remote) || !ip_addr_cmp(&pcb->local_ip, local)))

@@ -75,6 +75,7 @@ extern uint16_t net_tcp_queuelen;
 #define TCP_OOSEQ_MAX_PBUFS 256
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_MSL 30000
+#define TCP_MAXRTX 8 /* some ten minutes */
 #define TCP_TMR_INTERVAL 250
 #define LWIP_HOOK_FILENAME "hooks.h"
 #define LWIP_HOOK_TCP_ISN net_tcp_isn

@@ -1,7 +1,7 @@
 /*
  * Instructions without effect that a counting emulator recognises: MARK(n) with 0 ≤ n ≤
- * 99, a decimal literal. CALIBRATE() executes 2,000,001 instructions between them on
- * either machine, to show that the counting is right.
+ * 99, a decimal literal. CALIBRATE() executes a million times two instructions and one or
+ * two before them, to show that the counting is right.
  */
 #ifndef MARKER_H
 #define MARKER_H
@@ -13,9 +13,9 @@
 #elif defined(__aarch64__)
 /* movz xzr, #0x4dNN, lsl #48 */
 #define MARK(n) __asm__ volatile("movz xzr, #(0x4d00 + " #n "), lsl #48" ::: "memory")
-#define CALIBRATE() \
-  __asm__ volatile("mov w9, #16960\nmovk w9, #15, lsl #16\n1: subs w9, w9, #1\nb.ne 1b" \
-                   ::: "w9", "cc")
+#define CALIBRATE()                                                                        \
+  __asm__ volatile("mov w9, #16960\nmovk w9, #15, lsl #16\n1: subs w9, w9, #1\nb.ne 1b" :: \
+                       : "w9", "cc")
 #endif
 
 #endif

@@ -129,9 +129,8 @@ static cloudabi_fsflags_t time_flag(const struct timespec *time, cloudabi_fsflag
 
 CALL4(utimensat, int, fd, const char *, path, const struct timespec *, times, int, flags) {
   const struct timespec *modified = times == NULL ? NULL : times + 1;
-  cloudabi_fsflags_t set =
-      time_flag(times, CLOUDABI_FILESTAT_ATIM, CLOUDABI_FILESTAT_ATIM_NOW) |
-      time_flag(modified, CLOUDABI_FILESTAT_MTIM, CLOUDABI_FILESTAT_MTIM_NOW);
+  cloudabi_fsflags_t set = time_flag(times, CLOUDABI_FILESTAT_ATIM, CLOUDABI_FILESTAT_ATIM_NOW) |
+                           time_flag(modified, CLOUDABI_FILESTAT_MTIM, CLOUDABI_FILESTAT_MTIM_NOW);
   struct cloudabi_filestat stat = {0};
 
   if (set & CLOUDABI_FILESTAT_ATIM)

@@ -149,7 +149,7 @@ static cloudabi_timestamp_t deadline(const struct timespec *timeout) {
   return __builtin_add_overflow(now, __time_ns(timeout), &end) ? UINT64_MAX : end;
 }
 
-/* Sleeps until taken off the list or the time is over. The caller has the lock, and has it after. */
+/* Sleeps until taken off the list or the time is over. The caller has the lock before and after. */
 static long sleep_until(struct waiter *waiter, cloudabi_timestamp_t end) {
   const struct cloudabi_subscription in[2] = {
       {.type = CLOUDABI_EVENTTYPE_CONDVAR,

@@ -4,7 +4,8 @@
  * The overlay answers musl's Linux system calls with CloudABI's. Each call is a function
  * __linux_NAME with six long arguments, as the trap would have; the CALL macros unpack
  * them: CALL2(dup3, int, from, int, to) { … } defines one that returns a result ≥ 0 or a
- * negative Linux errno. What does not return is a bare CALL_ENTRY. All of it runs in the calling thread and may block there.
+ * negative Linux errno. What does not return is a bare CALL_ENTRY. All of it runs in the calling
+ * thread and may block there.
  */
 #ifndef SDK_OVERLAY_H
 #define SDK_OVERLAY_H
@@ -19,36 +20,51 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-#define CALL_ENTRY(name) \
-  long __linux_##name(long a0, long a1, long a2, long a3, long a4, long a5) { \
-    (void)a0, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
-#define CALL0(name) \
+#define UNUSED __attribute__((unused))
+#define CALL_ENTRY(name)                                                              \
+  long __linux_##name(long a0 UNUSED, long a1 UNUSED, long a2 UNUSED, long a3 UNUSED, \
+                      long a4 UNUSED, long a5 UNUSED)
+#define CALL0(name)                   \
   static inline long do_##name(void); \
-  CALL_ENTRY(name) return do_##name(); } \
+  CALL_ENTRY(name) {                  \
+    return do_##name();               \
+  }                                   \
   static inline long do_##name(void)
-#define CALL1(name, t0, n0) \
+#define CALL1(name, t0, n0)            \
   static inline long do_##name(t0 n0); \
-  CALL_ENTRY(name) return do_##name((t0)a0); } \
+  CALL_ENTRY(name) {                   \
+    return do_##name((t0)a0);          \
+  }                                    \
   static inline long do_##name(t0 n0)
-#define CALL2(name, t0, n0, t1, n1) \
+#define CALL2(name, t0, n0, t1, n1)           \
   static inline long do_##name(t0 n0, t1 n1); \
-  CALL_ENTRY(name) return do_##name((t0)a0, (t1)a1); } \
+  CALL_ENTRY(name) {                          \
+    return do_##name((t0)a0, (t1)a1);         \
+  }                                           \
   static inline long do_##name(t0 n0, t1 n1)
-#define CALL3(name, t0, n0, t1, n1, t2, n2) \
+#define CALL3(name, t0, n0, t1, n1, t2, n2)          \
   static inline long do_##name(t0 n0, t1 n1, t2 n2); \
-  CALL_ENTRY(name) return do_##name((t0)a0, (t1)a1, (t2)a2); } \
+  CALL_ENTRY(name) {                                 \
+    return do_##name((t0)a0, (t1)a1, (t2)a2);        \
+  }                                                  \
   static inline long do_##name(t0 n0, t1 n1, t2 n2)
-#define CALL4(name, t0, n0, t1, n1, t2, n2, t3, n3) \
+#define CALL4(name, t0, n0, t1, n1, t2, n2, t3, n3)         \
   static inline long do_##name(t0 n0, t1 n1, t2 n2, t3 n3); \
-  CALL_ENTRY(name) return do_##name((t0)a0, (t1)a1, (t2)a2, (t3)a3); } \
+  CALL_ENTRY(name) {                                        \
+    return do_##name((t0)a0, (t1)a1, (t2)a2, (t3)a3);       \
+  }                                                         \
   static inline long do_##name(t0 n0, t1 n1, t2 n2, t3 n3)
-#define CALL5(name, t0, n0, t1, n1, t2, n2, t3, n3, t4, n4) \
+#define CALL5(name, t0, n0, t1, n1, t2, n2, t3, n3, t4, n4)        \
   static inline long do_##name(t0 n0, t1 n1, t2 n2, t3 n3, t4 n4); \
-  CALL_ENTRY(name) return do_##name((t0)a0, (t1)a1, (t2)a2, (t3)a3, (t4)a4); } \
+  CALL_ENTRY(name) {                                               \
+    return do_##name((t0)a0, (t1)a1, (t2)a2, (t3)a3, (t4)a4);      \
+  }                                                                \
   static inline long do_##name(t0 n0, t1 n1, t2 n2, t3 n3, t4 n4)
-#define CALL6(name, t0, n0, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5) \
+#define CALL6(name, t0, n0, t1, n1, t2, n2, t3, n3, t4, n4, t5, n5)       \
   static inline long do_##name(t0 n0, t1 n1, t2 n2, t3 n3, t4 n4, t5 n5); \
-  CALL_ENTRY(name) return do_##name((t0)a0, (t1)a1, (t2)a2, (t3)a3, (t4)a4, (t5)a5); } \
+  CALL_ENTRY(name) {                                                      \
+    return do_##name((t0)a0, (t1)a1, (t2)a2, (t3)a3, (t4)a4, (t5)a5);     \
+  }                                                                       \
   static inline long do_##name(t0 n0, t1 n1, t2 n2, t3 n3, t4 n4, t5 n5)
 
 /*

@@ -11,9 +11,9 @@
 /* The rights that belong to reading and to writing; all others are asked for anyway. */
 static const cloudabi_rights_t reading =
     CLOUDABI_RIGHT_FD_READ | CLOUDABI_RIGHT_FILE_READDIR | CLOUDABI_RIGHT_MEM_MAP_EXEC;
-static const cloudabi_rights_t writing =
-    CLOUDABI_RIGHT_FD_DATASYNC | CLOUDABI_RIGHT_FD_WRITE | CLOUDABI_RIGHT_FILE_ALLOCATE |
-    CLOUDABI_RIGHT_FILE_STAT_FPUT_SIZE;
+static const cloudabi_rights_t writing = CLOUDABI_RIGHT_FD_DATASYNC | CLOUDABI_RIGHT_FD_WRITE |
+                                         CLOUDABI_RIGHT_FILE_ALLOCATE |
+                                         CLOUDABI_RIGHT_FILE_STAT_FPUT_SIZE;
 
 static cloudabi_oflags_t open_flags(int flags) {
   cloudabi_oflags_t result = 0;
@@ -129,7 +129,6 @@ CALL4(readlinkat, int, dir, const char *, path, char *, buffer, size_t, size) {
 
   if (path_is_nowhere(dir, path))
     return -EACCES;
-  cloudabi_errno_t error =
-      cloudabi_sys_file_readlink(dir, path, strlen(path), buffer, size, &used);
+  cloudabi_errno_t error = cloudabi_sys_file_readlink(dir, path, strlen(path), buffer, size, &used);
   return error == 0 ? (long)used : __error_directory(dir, error);
 }

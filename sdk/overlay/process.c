@@ -11,7 +11,7 @@
 
 #undef prlimit64 /* libc's header has it as another name of prlimit */
 
-CALL_ENTRY(exit_group)
+CALL_ENTRY(exit_group) {
   cloudabi_sys_proc_exit(a0);
 }
 

@@ -49,8 +49,7 @@ CALL4(accept4, int, listener, struct sockaddr *, address, socklen_t *, size, int
 
   if (address != NULL)
     memset(&stat, 0, sizeof(stat));
-  cloudabi_errno_t error =
-      cloudabi_sys_sock_accept(listener, address != NULL ? &stat : NULL, &fd);
+  cloudabi_errno_t error = cloudabi_sys_sock_accept(listener, address != NULL ? &stat : NULL, &fd);
   if (error == CLOUDABI_ENOTCAPABLE && __error_socket(listener, error) != -ENOTSOCK)
     return -EINVAL; /* a socket that does not listen */
   if (error != 0)
@@ -202,9 +201,9 @@ CALL4(socketpair, int, family, int, type, int, protocol, int *, fds) {
     return -EAFNOSUPPORT;
   if (protocol != 0 || (type != SOCK_STREAM && type != SOCK_DGRAM))
     return -EPROTONOSUPPORT;
-  return make_pair(type == SOCK_STREAM ? CLOUDABI_FILETYPE_SOCKET_STREAM
-                                       : CLOUDABI_FILETYPE_SOCKET_DGRAM,
-                   flags, fds);
+  return make_pair(
+      type == SOCK_STREAM ? CLOUDABI_FILETYPE_SOCKET_STREAM : CLOUDABI_FILETYPE_SOCKET_DGRAM, flags,
+      fds);
 }
 
 /* A pipe is a pair of connected sockets: both ends can do both. */

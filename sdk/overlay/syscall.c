@@ -13,7 +13,7 @@ HIDDEN long __syscall_ret(unsigned long);
 static __linux_call *answer(long number) {
   switch (number) {
 #define CALL(number, name) \
-  case number: \
+  case number:             \
     return __linux_##name;
 #include "linux-calls.h"
 #undef CALL
@@ -30,6 +30,6 @@ long syscall(long number, ...) {
   for (int i = 0; i < 6; ++i)
     argument[i] = va_arg(more, long);
   va_end(more);
-  return __syscall_ret(answer(number)(argument[0], argument[1], argument[2], argument[3],
-                                      argument[4], argument[5]));
+  return __syscall_ret(
+      answer(number)(argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]));
 }

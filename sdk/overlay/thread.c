@@ -44,7 +44,7 @@ static _Noreturn void thread_end(void *mapping, size_t length) {
   arch_call_on(dying_stack + sizeof(dying_stack), disappear);
 }
 
-CALL_ENTRY(exit)
+CALL_ENTRY(exit) {
   thread_end(NULL, 0);
 }
 
@@ -113,8 +113,7 @@ int __clone(int (*function)(void *), void *stack, int flags, void *argument, ...
   va_end(more);
 
   struct beginning *beginning = (struct beginning *)((uintptr_t)stack & -16ul) - 1;
-  *beginning =
-      (struct beginning){function, argument, thread_pointer, tid_out, clear_at_exit};
+  *beginning = (struct beginning){function, argument, thread_pointer, tid_out, clear_at_exit};
   const struct pthread *self = __pthread_self();
   const struct pthread *new =
       (struct pthread *)((char *)thread_pointer - ((char *)TP_ADJ(self) - (char *)self));
