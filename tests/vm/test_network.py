@@ -169,12 +169,12 @@ def sequence(seed, n):
 
 def test_slow_reader_and_writer(arch, tmp_path):
     """Back-pressure: the guest sends while nobody reads, and waits; nothing is lost."""
-    size = 4 * MIB
+    size = MIB
     image = build(arch, "upload", tmp_path, size=size)
     with Machine(arch, image, guest_port=8080, mem=8) as machine:
         machine.wait_for("ready")
         with machine.connect() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
             s.sendall(sequence(1, size))
             got = b"".join(iter(lambda: s.recv(1000), b""))
         assert got == sequence(2, size)
