@@ -118,30 +118,30 @@ $(foreach app,$(APPS),$(eval $(call app_rule,$(app))))
 
 # APP is a folder of apps/, or the path of a CloudABI ELF file.
 NAME := $(basename $(notdir $(APP)))
-PROGRAM := $(if $(filter $(APP),$(APPS)),$(OUT)/apps/$(APP),$(APP))
-CONFIG ?= apps/$(APP)/$(APP).yaml
+OUR_APP := $(filter $(APP),$(APPS))
+PROGRAM := $(if $(OUR_APP),$(OUT)/apps/$(APP),$(APP))
+CONFIG ?= $(if $(OUR_APP),apps/$(APP)/$(APP).yaml,$(error APP=$(APP) is no folder of apps/ \
+  ($(APPS)): if it is a program of your own, name its YAML file with CONFIG=))
 IMAGE := $(OUT)/$(NAME)
+VM_FLAGS = --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG)
 
 .PHONY: kernel image-elf image run run-gdb test bench lint format size clean help FORCE
 kernel: $(KERNEL) $(OUT)/kernel$(VARIANT).symbols
 
-
 # Always made again: the YAML file names more files than make knows.
-image-elf: kernel $(PROGRAM) $(MKIMAGE)
+image-elf: kernel $(if $(OUR_APP),$(PROGRAM)) $(MKIMAGE)
 	$(Q)$(MKIMAGE) --kernel $(KERNEL) --symbols $(OUT)/kernel$(VARIANT).symbols \
 	  --program $(PROGRAM) --config $(CONFIG) -o $(IMAGE).elf
 
 image: image-elf
 	$(Q)images/mkdisk $(IMAGE).elf $(IMAGE).img "$(CMDLINE)"
-	@tools/vm.py describe --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG) $(IMAGE)
+	@tools/vm.py describe $(VM_FLAGS) --append "$(CMDLINE)" $(IMAGE)
 
 run: image-elf
-	@tools/vm.py run --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) \
-	  --config $(CONFIG) 	  --append "$(CMDLINE)" $(IMAGE)
+	@tools/vm.py run $(VM_FLAGS) --append "$(CMDLINE)" $(IMAGE)
 
 run-gdb: image-elf
-	@tools/vm.py run --gdb --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) \
-	  --config $(CONFIG) 	  --append "$(CMDLINE)" $(IMAGE)
+	@tools/vm.py run --gdb $(VM_FLAGS) --append "$(CMDLINE)" $(IMAGE)
 
 # ---- Tests ---------------------------------------------------------------------------
 
