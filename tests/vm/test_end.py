@@ -1,17 +1,12 @@
 """How the machine ends: the last console line, QEMU's status, the crash report, refusals to boot."""
+import os
 import subprocess
 
 import pytest
 
-from machine import Machine, app, compile_guest, make_image
+from machine import ARCHS, Machine, app, compile_guest, make_image, qemu_status
 
-ARCHS = ["x86_64"]
 YAML = 'how: "{}"\nstatus: {}\n'
-
-
-def qemu_status(arch, code):
-    """What QEMU exits with for our power-off code: isa-debug-exit doubles it."""
-    return 2 * code + 1 if arch == "x86_64" else code
 
 
 @pytest.fixture(scope="module", params=ARCHS)
@@ -52,13 +47,16 @@ def test_crash(program, how, signal, number, name, tmp_path):
         assert "stack guard" in machine.console, "the mappings are listed"
 
 
-@pytest.mark.parametrize("arch", ARCHS)
-def test_without_exit_device_powers_off(program, arch, tmp_path):
-    path = program[1]
+# What makes QEMU exit with a status of ours.
+EXIT_DEVICE = {"x86_64": ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"], "aarch64": ["-semihosting"]}
+
+
+def test_without_exit_device_powers_off(program, tmp_path):
+    arch, path = program
     image = make_image(arch, path, YAML.format("exit", 7), tmp_path / "image")
     machine = Machine(arch, image)
-    device = machine.command.index("isa-debug-exit,iobase=0xf4,iosize=0x04")
-    del machine.command[device - 1:device + 1]
+    device = machine.command.index(EXIT_DEVICE[arch][-1]) + 1
+    del machine.command[device - len(EXIT_DEVICE[arch]):device]
     with machine:
         assert machine.wait_end() == (0, 7, "exit status 7")
 
@@ -73,33 +71,41 @@ def test_socket_without_network_device(arch, tmp_path):
         assert "-device virtio-net" in line
 
 
-@pytest.mark.parametrize("arch", ARCHS)
-def test_no_entropy_is_refused(program, arch, tmp_path):
-    image = make_image(arch, program[1], YAML.format("exit", 0), tmp_path / "image")
-    with Machine(arch, image, cpu="qemu64", rng=None) as machine:
+# A processor without random numbers, on a machine that brings none along.
+NO_ENTROPY = {"x86_64": {"cpu": "qemu64"},
+              "aarch64": {"cpu": "cortex-a53", "machine": "virt,dtb-randomness=off"}}
+
+
+def test_no_entropy_is_refused(program, tmp_path):
+    arch, path = program
+    image = make_image(arch, path, YAML.format("exit", 0), tmp_path / "image")
+    with Machine(arch, image, rng=None, **NO_ENTROPY[arch]) as machine:
         code, status, line = machine.wait_end()
         assert (code, status) == (qemu_status(arch, 127), 127)
         assert line.startswith("boot failed: ")
         assert "-device virtio-rng" in line
-    with Machine(arch, image, cpu="qemu64", rng=None, cmdline="random=insecure") as machine:
+    with Machine(arch, image, rng=None, cmdline="random=insecure", **NO_ENTROPY[arch]) as machine:
         assert machine.wait_end()[1] == 0
 
 
-@pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("cmdline, word", [("colour=red", "colour"), ("ip=10.0.0.256/24", "ip"),
                                            ("log=loud", "log=loud"), ("ip=10.0.0.2/33", "ip")])
-def test_bad_command_line(program, arch, cmdline, word, tmp_path):
-    image = make_image(arch, program[1], YAML.format("exit", 0), tmp_path / "image")
+def test_bad_command_line(program, cmdline, word, tmp_path):
+    arch, path = program
+    image = make_image(arch, path, YAML.format("exit", 0), tmp_path / "image")
     with Machine(arch, image, cmdline=cmdline) as machine:
         code, status, line = machine.wait_end()
         assert (code, status) == (qemu_status(arch, 127), 127)
         assert line.startswith("boot failed: ") and word in line
 
 
-@pytest.mark.parametrize("arch", ARCHS)
-def test_make_run_returns_the_status(program, arch, tmp_path):
-    image = make_image(arch, program[1], YAML.format("null", 0), tmp_path / "image")
-    run = subprocess.run(["tools/vm.py", "run", "--arch", arch, "--program", program[1], "--config",
-                          str(tmp_path / "image.yaml"), image.rsplit(".", 1)[0]],
-                         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    assert run.returncode == 128 + 13
+@pytest.mark.parametrize("how, status, expected", [("null", 0, 128 + 13), ("exit", 7, 7), ("exit", 0, 0)])
+def test_make_run_returns_the_status(program, how, status, expected, tmp_path):
+    arch, path = program
+    config = tmp_path / "end.yaml"
+    config.write_text(YAML.format(how, status))
+    # Not the options of a make that runs this test.
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
+    run = subprocess.run(["make", "run", f"ARCH={arch}", f"APP={path}", f"CONFIG={config}"],
+                         env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    assert run.returncode == expected
