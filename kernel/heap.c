@@ -206,10 +206,12 @@ void kfree(void *p) {
     slab_empty(c, s);
 }
 
+static __attribute__((noinline)) size_t large_bytes(const void *p) {
+  return PAGE_SIZE << page_order(p);
+}
+
 size_t kmalloc_size(const void *p) {
-  if (is_large(p))
-    return PAGE_SIZE << page_order(p);
-  return class_bytes[slab_of(p)->class];
+  return is_large(p) ? large_bytes(p) : class_bytes[slab_of(p)->class];
 }
 
 size_t heap_used_bytes(void) {

@@ -51,9 +51,9 @@ struct thread {
 
 #define thread_current() arch_current()
 
-/* True when the return to user mode has to go through thread_return_to_user(). */
+/* True when the current thread, t, must return to user mode by thread_return_to_user(). */
 static inline bool thread_work_pending(const struct thread *t) {
-  return bh_pending != NULL || this_cpu()->resched || (t != NULL && t->dying);
+  return bh_pending != NULL || this_cpu()->resched || t->dying;
 }
 
 /* Makes the boot stack a thread, so that what runs there may sleep. */

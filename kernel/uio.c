@@ -25,12 +25,13 @@ errno_t uio_init_user(struct uio *u, const struct iovec *user_iov, size_t iovcnt
     u->iov = u->heap_iov;
   }
   errno_t e = iovcnt > 0 ? user_copy_in(u->iov, user_iov, iovcnt * sizeof *user_iov) : 0;
-  for (size_t i = 0; e == 0 && i < iovcnt; i++) {
-    if (u->iov[i].buf_len > (size_t)INT64_MAX - u->resid)
+  size_t total = 0;
+  for (const struct iovec *v = u->iov; e == 0 && v < u->iov + iovcnt; v++) {
+    if (v->buf_len > (size_t)INT64_MAX - total)
       e = EINVAL;
-    else
-      u->resid += u->iov[i].buf_len;
+    total += v->buf_len;
   }
+  u->resid = total;
   if (e != 0)
     uio_destroy(u);
   return e;

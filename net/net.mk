@@ -8,7 +8,7 @@ LWIP := $(BUILD)/src/lwip
 LWIP_STAMP := $(BUILD)/src/.lwip-patched
 LWIP_PATCHES := $(sort $(wildcard net/patches/*.patch))
 
-LWIP_CORE := def inet_chksum ip mem memp netif pbuf tcp tcp_in tcp_out udp \
+LWIP_CORE := def ip mem memp netif pbuf tcp tcp_in tcp_out udp \
   ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr \
   ipv6/ethip6 ipv6/icmp6 ipv6/ip6 ipv6/ip6_addr ipv6/mld6 ipv6/nd6
 LWIP_SRCS := $(LWIP_CORE:%=$(LWIP)/src/core/%.c) $(LWIP)/src/netif/ethernet.c
@@ -18,14 +18,14 @@ LWIP_FLAGS := -Inet/port -I$(LWIP)/src/include
 LWIP_KERNEL_FLAGS := $(LWIP_FLAGS) -Inet/port/libc
 LWIP_RELAXED := -Wno-missing-prototypes -Wno-strict-prototypes -Wno-unused-parameter
 
-# What no request passes through is made small, the rest fast.
-NET_SMALL := net/address.c net/listener.c net/start.c net/timers.c net/port/memory.c \
-  $(filter $(LWIP)/src/core/ipv6/%,$(LWIP_SRCS)) \
-  $(patsubst %,$(LWIP)/src/core/%.c,def netif tcp udp ipv4/dhcp ipv4/icmp)
+# What a request passes through is made fast, the rest small.
+NET_FAST := net/netif.c net/stream.c net/stream_send.c net/stream_tcp.c net/port/checksum.c \
+  net/port/demux.c net/port/memory.c $(LWIP)/src/netif/ethernet.c \
+  $(patsubst %,$(LWIP)/src/core/%.c,memp pbuf tcp_in tcp_out ipv4/etharp ipv4/ip4)
 
 $(foreach f,$(wildcard net/*.c net/port/*.c),$(eval CFLAGS_$(f) := $(LWIP_KERNEL_FLAGS)))
 $(foreach f,$(LWIP_SRCS),$(eval CFLAGS_$(f) := $(LWIP_KERNEL_FLAGS) $(LWIP_RELAXED)))
-$(foreach f,$(NET_SMALL),$(eval CFLAGS_$(f) += -Os))
+$(foreach f,$(NET_FAST),$(eval CFLAGS_$(f) += $(FAST)))
 
 # Line endings differ from file to file in the package: they are made one before patching.
 $(LWIP_STAMP): net/net.mk tools/sources.mk $(LWIP_PATCHES)

@@ -164,23 +164,28 @@ static errno_t stream_shutdown(struct file *f, sdflags_t how) {
   return 0;
 }
 
+static struct waitq *poll_read(struct stream *s, struct poll_state *st) {
+  bool ended = s->eof || s->pcb == NULL;
+  st->nbytes = s->rx_bytes;
+  st->ready = ended || s->rx_bytes > 0 || s->rd_shut;
+  st->flags = ended ? EVENT_FD_READWRITE_HANGUP : 0;
+  return &s->readers;
+}
+
+/* The peer's FIN alone is no hang-up here: it may be waiting for the answer. */
+static struct waitq *poll_write(struct stream *s, struct poll_state *st) {
+  bool ended = s->wr_shut || s->pcb == NULL;
+  st->nbytes = stream_room(s);
+  st->ready = ended || stream_writable(s);
+  st->flags = ended ? EVENT_FD_READWRITE_HANGUP : 0;
+  return &s->writers;
+}
+
 static void stream_poll(struct file *f, eventtype_t type, struct poll_state *st, struct waiter *w) {
   struct stream *s = (struct stream *)f;
-  bool dead = s->pcb == NULL && !(s->eof && s->wr_shut);
-  if (type == EVENTTYPE_FD_READ) {
-    st->nbytes = s->rx_bytes;
-    st->ready = s->rx_bytes > 0 || s->eof || s->rd_shut || s->pcb == NULL;
-    st->flags = s->eof || s->pcb == NULL ? EVENT_FD_READWRITE_HANGUP : 0;
-    if (!st->ready && w != NULL)
-      waitq_add(&s->readers, w);
-    return;
-  }
-  /* The peer's FIN alone is no hang-up here: it may be waiting for the answer. */
-  st->nbytes = stream_room(s);
-  st->ready = s->wr_shut || s->pcb == NULL || stream_writable(s);
-  st->flags = s->wr_shut || dead ? EVENT_FD_READWRITE_HANGUP : 0;
+  struct waitq *q = type == EVENTTYPE_FD_READ ? poll_read(s, st) : poll_write(s, st);
   if (!st->ready && w != NULL)
-    waitq_add(&s->writers, w);
+    waitq_add(q, w);
 }
 
 const struct file_ops stream_ops = {

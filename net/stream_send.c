@@ -63,7 +63,7 @@ static void advance(struct uio *uio, uint32_t n) {
 /* Reads a byte of each page of the program's buffer: afterwards they are all there. */
 static errno_t touch(const char *p, uint32_t n) {
   char byte;
-  errno_t e = user_copy_in(&byte, p + n - 1, 1);
+  errno_t e = 0;
   for (uint32_t at = 0; e == 0 && at < n; at += PAGE_SIZE - ((uintptr_t)(p + at) % PAGE_SIZE))
     e = user_copy_in(&byte, p + at, 1);
   return e;
@@ -80,7 +80,7 @@ static errno_t queue(struct stream *s, struct uio *uio, uint32_t room) {
   const char *from = uio->iov->buf;
   uint32_t n = uio->resid < room ? (uint32_t)uio->resid : room;
   errno_t e;
-  if (n <= COLLECT || uio->iov->buf_len < COLLECT) {
+  if (uio->iov->buf_len < n && (n <= COLLECT || uio->iov->buf_len < COLLECT)) {
     n = n < COLLECT ? n : COLLECT;
     e = collect(uio, collected, n);
     from = collected;

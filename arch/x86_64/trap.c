@@ -114,17 +114,23 @@ static void page_fault(struct trap_frame *f) {
     f->rip = fixup->to;
 }
 
-void x86_trap(struct trap_frame *f) {
-  bool user_mode = (f->cs & 3) != 0;
-
-  if (f->vector >= 32)
-    x86_irq_dispatch((unsigned)f->vector);
-  else if (f->vector == VECTOR_PAGE_FAULT)
+/* Apart from x86_trap, so that interrupts do not save registers for its sake. */
+static __attribute__((noinline)) void exception(struct trap_frame *f, bool user_mode) {
+  if (f->vector == VECTOR_PAGE_FAULT)
     page_fault(f);
   else if (user_mode)
     user_exception(f);
   else
     x86_trap_fatal(f);
+}
+
+void x86_trap(struct trap_frame *f) {
+  bool user_mode = (f->cs & 3) != 0;
+
+  if (f->vector >= 32)
+    x86_irq_dispatch((unsigned)f->vector);
+  else
+    exception(f, user_mode);
 
   if (user_mode && thread_work_pending(arch_current()))
     thread_return_to_user();

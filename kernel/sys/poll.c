@@ -218,8 +218,8 @@ static inline void fd_first(struct poll_call *c, const struct subscription *s,
   }
 }
 
+/* Its waiter is on no queue. */
 static void entry_release(struct poll_call *c, struct poll_entry *entry) {
-  waitq_remove(&entry->waiter);
   if (c->referenced)
     file_unref(entry->file);
   entry->file = NULL;
@@ -254,8 +254,10 @@ static void fds_again(struct poll_call *c) {
 
 static void fds_release(struct poll_call *c) {
   for (struct poll_entry *entry = c->entries; c->waiting > 0; entry++) {
-    if (entry->file != NULL)
-      entry_release(c, entry);
+    if (entry->file == NULL)
+      continue;
+    waitq_remove(&entry->waiter);
+    entry_release(c, entry);
   }
 }
 

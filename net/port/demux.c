@@ -59,8 +59,11 @@ void net_demux_remove(struct tcp_pcb *pcb) {
     *p = pcb->hash_next;
 }
 
-struct tcp_pcb *net_demux_find(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
-                               u16_t remote_port) {
+/* Inlined, so that lwIP's own comparison of what is compared here costs nothing. */
+__attribute__((always_inline)) struct tcp_pcb *net_demux_find(const ip_addr_t *local,
+                                                              u16_t local_port,
+                                                              const ip_addr_t *remote,
+                                                              u16_t remote_port) {
   struct tcp_pcb *pcb = *bucket(remote, remote_port);
   while (pcb != NULL &&
          (pcb->remote_port != remote_port || pcb->local_port != local_port ||

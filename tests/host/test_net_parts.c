@@ -18,6 +18,8 @@
 
 #include "arch/arch.h"
 #include "hooks.h"
+#include "lwip/inet_chksum.h"
+#include "lwip/prot/ip.h"
 #include "net/net.h"
 #include "net/port/port.h"
 
@@ -166,6 +168,51 @@ static void checksums(void **state) {
   }
 }
 
+/* A segment in three parts, at odd places too, against the same bytes in one piece behind the
+ * pseudo header as the specifications draw it. */
+static void check_chain(size_t first, size_t second, size_t third) {
+  static const uint8_t ip[] = {10, 0, 2, 15, 10, 0, 2, 2};
+  ip_addr_t a = IPADDR4_INIT_BYTES(10, 0, 2, 15), b = IPADDR4_INIT_BYTES(10, 0, 2, 2);
+  size_t n = first + second + third;
+  uint8_t flat[12 + 300];
+  struct pbuf p[3] = {{.next = &p[1]}, {.next = &p[2]}, {0}};
+  memcpy(flat, ip, sizeof ip);
+  flat[8] = 0, flat[9] = IP_PROTO_TCP, flat[10] = (uint8_t)(n >> 8), flat[11] = (uint8_t)n;
+  for (size_t i = 0; i < n; i++)
+    flat[12 + i] = (uint8_t)rand();
+  p[0].payload = flat + 12, p[1].payload = flat + 12 + first;
+  p[2].payload = flat + 12 + first + second;
+  p[0].len = (u16_t)first, p[1].len = (u16_t)second, p[2].len = (u16_t)third;
+  p[0].tot_len = (u16_t)n;
+  uint16_t sum = ip_chksum_pseudo(p, IP_PROTO_TCP, (u16_t)n, &a, &b);
+  assert_true(same_sum((uint16_t)~sum, slow_checksum(flat, 12 + n)));
+  sum = ip_chksum_pseudo_partial(p, IP_PROTO_TCP, (u16_t)n, (u16_t)(n - third / 2), &a, &b);
+  assert_true(same_sum((uint16_t)~sum, slow_checksum(flat, 12 + n - third / 2)));
+  assert_true(same_sum((uint16_t)~inet_chksum_pbuf(p), slow_checksum(flat + 12, n)));
+}
+
+static void chains(void **state) {
+  for (size_t first = 0; first < 40; first++) {
+    for (size_t second = 0; second < 40; second += 3) {
+      check_chain(first, second, 0);
+      check_chain(first, second, 21);
+      check_chain(first, second, 200);
+    }
+  }
+}
+
+static void pseudo_header_of_ip6(void **state) {
+  ip_addr_t a = IPADDR6_INIT_HOST(0xfd000000, 1, 2, 3), b = IPADDR6_INIT_HOST(0xfe800000, 4, 5, 6);
+  uint8_t flat[40 + 33] = {
+      0xfd,       [7] = 1,  [11] = 2, [15] = 3,  [16] = 0xfe,         0x80,
+      [23] = 4,   [27] = 5, [31] = 6, [35] = 33, [39] = IP_PROTO_TCP, [50] = 0x12,
+      [72] = 0xff};
+  struct pbuf p = {.payload = flat + 40, .len = 33, .tot_len = 33};
+  uint16_t sum = ip_chksum_pseudo(&p, IP_PROTO_TCP, 33, &a, &b);
+  assert_true(same_sum((uint16_t)~sum, slow_checksum(flat, sizeof flat)));
+  assert_int_equal(ip6_chksum_pseudo(&p, IP_PROTO_TCP, 33, ip_2_ip6(&a), ip_2_ip6(&b)), sum);
+}
+
 static void copies(void **state) {
   uint8_t from[100], to[100];
   for (size_t i = 0; i < sizeof from; i++)
@@ -201,9 +248,13 @@ static void sequence_numbers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(good_addresses),   cmocka_unit_test(bad_addresses),
-      cmocka_unit_test(checksums),        cmocka_unit_test(copies),
+      cmocka_unit_test(good_addresses),
+      cmocka_unit_test(bad_addresses),
+      cmocka_unit_test(checksums),
+      cmocka_unit_test(copies),
       cmocka_unit_test(sequence_numbers),
+      cmocka_unit_test(chains),
+      cmocka_unit_test(pseudo_header_of_ip6),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
