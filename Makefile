@@ -12,6 +12,9 @@ comma := ,
 say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 PYTHON := /usr/bin/python3
 
+# What a plain `make test` builds and tests; with ARCH= it is that one alone.
+TEST_ARCHS := $(if $(filter file,$(origin ARCH)),x86_64,$(ARCH))
+
 ifeq ($(filter $(ARCH),x86_64 aarch64),)
 $(error ARCH=$(ARCH): expected x86_64 or aarch64)
 endif
@@ -46,11 +49,14 @@ KOBJ := $(OUT)/kernel$(VARIANT)
 KERNEL := $(OUT)/kernel$(VARIANT).elf
 
 # Not -ffreestanding: it would make every memcpy() of a few bytes a call.
-KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -fno-pic -O2 -g -flto \
+KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -fno-pic -Os -g -flto \
   -fno-omit-frame-pointer -fno-common -fno-strict-aliasing -ffunction-sections -fdata-sections \
   -fno-asynchronous-unwind-tables -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter \
   -Wvla -nostdlibinc -Inet/port/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \
   $(if $(DEBUG),-DDEBUG) $(if $(UBSAN),-fsanitize=undefined -fsanitize-trap=undefined)
+
+# All is made small but the files that a request passes through.
+FAST := -O2 -mllvm -inline-threshold=400
 
 include net/net.mk
 include sdk/sdk.mk
@@ -71,12 +77,19 @@ $(KOBJ)/%.o: %.S | $(PACKAGES)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(filter-out -flto,$(KERNEL_CFLAGS)) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
+# What a request passes through; net/net.mk has a list of its own.
+KERNEL_FAST := kernel/bh.c kernel/fdtable.c kernel/heap.c kernel/string.c kernel/thread.c \
+  kernel/timer.c kernel/uio.c kernel/waitq.c kernel/sys/dispatch.c kernel/sys/fd.c kernel/sys/poll.c \
+  kernel/sys/sock.c drivers/virtio/net.c drivers/virtio/net_rx.c drivers/virtio/net_tx.c \
+  drivers/virtio/virtq.c $(ARCH_FAST)
+$(foreach f,$(KERNEL_FAST),$(eval CFLAGS_$(f) := $(FAST)))
+
 # These define what the compiler would turn their loops into.
-CFLAGS_kernel/string.c := -fno-builtin -fno-lto
+CFLAGS_kernel/string.c += -fno-builtin -fno-lto
 
 $(KERNEL): $(KERNEL_OBJS) $(ARCH_LDSCRIPT)
 	$(call say,LD,$@)
-	$(Q)ld.lld -m $(ARCH_LDEMULATION) -T $(ARCH_LDSCRIPT) --gc-sections --lto-O2 -z max-page-size=4096 \
+	$(Q)ld.lld -m $(ARCH_LDEMULATION) -T $(ARCH_LDSCRIPT) --gc-sections --lto-O2 -mllvm -align-loops=1 -z max-page-size=4096 \
 	  -z noexecstack -z separate-code --build-id=none -o $@ $(KERNEL_OBJS)
 
 # What a backtrace prints: functions by their offset from the start of the image.
@@ -123,22 +136,35 @@ PROGRAM := $(if $(OUR_APP),$(OUT)/apps/$(APP),$(APP))
 CONFIG ?= $(if $(OUR_APP),apps/$(APP)/$(APP).yaml,$(error APP=$(APP) is no folder of apps/ \
   ($(APPS)): if it is a program of your own, name its YAML file with CONFIG=))
 IMAGE := $(OUT)/$(NAME)
+# What a loader takes: an ELF file, or raw memory; then the ELF file is for debuggers.
+BOOTABLE := $(IMAGE).$(if $(filter aarch64,$(ARCH)),image,elf)
 VM_FLAGS = --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG)
 
-.PHONY: kernel image-elf image run run-gdb test bench lint format size clean help FORCE
+.PHONY: kernel image-elf image run run-machine run-gdb test bench lint format size clean help FORCE
 kernel: $(KERNEL) $(OUT)/kernel$(VARIANT).symbols
 
 # Always made again: the YAML file names more files than make knows.
 image-elf: kernel $(if $(OUR_APP),$(PROGRAM)) $(MKIMAGE)
-	$(Q)$(MKIMAGE) --kernel $(KERNEL) --symbols $(OUT)/kernel$(VARIANT).symbols \
-	  --program $(PROGRAM) --config $(CONFIG) -o $(IMAGE).elf
+	$(Q)for out in $(sort $(IMAGE).elf $(BOOTABLE)); do \
+	  $(MKIMAGE) --kernel $(KERNEL) --symbols $(OUT)/kernel$(VARIANT).symbols \
+	  --program $(PROGRAM) --config $(CONFIG) -o $$out || exit 1; done
 
 image: image-elf
-	$(Q)images/mkdisk $(IMAGE).elf $(IMAGE).img "$(CMDLINE)"
+	$(Q)images/mkdisk $(BOOTABLE) $(IMAGE).img "$(CMDLINE)"
 	@tools/vm.py describe $(VM_FLAGS) --append "$(CMDLINE)" $(IMAGE)
 
-run: image-elf
-	@tools/vm.py run $(VM_FLAGS) --append "$(CMDLINE)" $(IMAGE)
+# Ends with the program's own status, which make alone can't (tools/make_exit.c).
+run: run-machine
+	$(exit $(file <$(OUT)/status))
+
+run-machine: image-elf
+	@tools/vm.py run $(VM_FLAGS) --append "$(CMDLINE)" $(IMAGE); echo $$? > $(OUT)/status
+
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+-load $(BUILD)/make_exit.so(make_exit_setup)
+$(BUILD)/make_exit.so: tools/make_exit.c | $(PACKAGES)
+	$(Q)clang -O2 -shared -fPIC -Wall -Wextra -o $@ $<
+endif
 
 run-gdb: image-elf
 	@tools/vm.py run --gdb $(VM_FLAGS) --append "$(CMDLINE)" $(IMAGE)
@@ -160,15 +186,18 @@ $(HOSTDIR)/tests/$(1): tests/host/$(1).c $(call unit_field,$(1),sources) $(ALL_H
 	  -o $$@ $$(filter %.c,$$^) $(if $(2),,-lcmocka) $(call unit_field,$(1),libs)
 endef
 ALL_HEADERS := $(wildcard abi/* argdata/*.h images/*.h kernel/*.h kernel/sys/*.h fs/*.h net/*.h \
-  net/port/*.h net/port/*/*.h drivers/*.h drivers/virtio/*.h arch/*.h arch/host/*.h boot/*.h tests/host/*.h)
+  net/port/*.h net/port/*/*.h drivers/*.h drivers/virtio/*.h arch/*.h arch/*/platform.h arch/host/*.h boot/*.h tests/host/*.h)
 $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call unit_rule,$(t),)))
 $(foreach t,$(notdir $(FUZZERS)),$(eval $(call unit_rule,$(t),$(comma)fuzzer)))
 
-.PHONY: test-programs
-test-programs: $(HOST_TESTS) $(FUZZERS) $(MKIMAGE) kernel $(APP_ELFS)
+.PHONY: test-programs guest-programs
+guest-programs: kernel $(APP_ELFS)
+test-programs: $(HOST_TESTS) $(FUZZERS) $(MKIMAGE) guest-programs
+	@for arch in $(filter-out $(ARCH),$(TEST_ARCHS)); do \
+	  $(MAKE) --no-print-directory ARCH=$$arch guest-programs || exit 1; done
 
 test: test-programs
-	@$(PYTHON) -m pytest -q -p no:cacheprovider -n 2 $(if $(T),-k '$(T)') tests
+	@VIRGA_ARCHS="$(TEST_ARCHS)" $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 $(if $(T),-k '$(T)') tests
 
 bench: image-elf test-programs
 	@$(PYTHON) tests/bench/bench.py --arch $(ARCH) --write
@@ -192,7 +221,7 @@ help:
 #:
 #:   make run [APP=httpd] [CONFIG=x.yaml] [MEM=64] [PORT=8080] [CMDLINE="log=info"]
 #:                        build the image, boot it in QEMU, show its console
-#:   make image APP=…     build/ARCH/NAME.elf (for -kernel) and build/ARCH/NAME.img (a disk)
+#:   make image APP=…     build/ARCH/NAME.elf (for -kernel; aarch64: NAME.image) and a disk, NAME.img
 #:   make test [T=name]   all tests, or those whose name contains it
 #:   make bench           what requests, booting and memory cost
 #:   make run-gdb         boot stopped, with a debugger waiting at port 1234
