@@ -4,19 +4,25 @@
  * The last console line says exactly what happened, and the power-off code carries as much of
  * it as fits: 0–124 a program's exit status, 125 any other, 126 a signal, 127 ours.
  */
-#include <stdbool.h>
+#include "kernel/end.h"
 
 #include "arch/arch.h"
+#include "kernel/bh.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
 #include "kernel/printf.h"
-#include "kernel/process.h"
 #include "kernel/signal_names.h"
 #include "kernel/symbols.h"
+#include "kernel/timer.h"
 
 enum { CODE_OTHER_STATUS = 125, CODE_SIGNAL = 126, CODE_PANIC = 127 };
+
+#define LINGER_NS 5000000000ull
+
+static struct unfinished *unfinished;
 
 __attribute__((format(printf, 2, 3))) static _Noreturn void end(unsigned code, const char *format,
                                                                 ...) {
@@ -31,7 +37,42 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void end(unsigned code, c
   arch_poweroff(code);
 }
 
+void machine_end_waits_for(struct unfinished *u) {
+  u->next = unfinished;
+  unfinished = u;
+}
+
+static bool some_left(void) {
+  for (const struct unfinished *u = unfinished; u != NULL; u = u->next) {
+    if (u->some_left())
+      return true;
+  }
+  return false;
+}
+
+/* For the interrupt alone: it ends the last wait. */
+static void linger_fire(struct timer *t) {
+}
+
+/* As the idle loop does; no thread is left that could run. */
+static void linger(void) {
+  static struct timer timer = {.fire = linger_fire};
+  uint64_t until_ns = clock_monotonic_ns() + LINGER_NS;
+  timer_set(&timer, until_ns);
+  while (some_left()) {
+    if (clock_monotonic_ns() >= until_ns) {
+      log_warn("the program's connections still had data to send, which is lost");
+      return;
+    }
+    if (bh_pending != NULL)
+      bh_run();
+    else
+      arch_wait_for_interrupt();
+  }
+}
+
 void machine_end(signal_t signal, exitcode_t exitcode) {
+  linger();
   console_fresh_line();
   log_info("memory at the end: %zu KiB free, %zu bytes of heap in use",
            page_free_count() * (PAGE_SIZE / 1024), heap_used_bytes());
@@ -54,7 +95,8 @@ static void print_backtrace(void) {
   char name[96];
   size_t n = arch_backtrace(pc, sizeof pc / sizeof pc[0]);
   for (size_t i = 0; i < n; i++) {
-    symbols_format_kernel(pc[i], name, sizeof name);
+    /* The call: behind one that does not return another function may begin. */
+    symbols_format_kernel(pc[i] - 1, name, sizeof name);
     log_error("  #%zu %s", i, name);
   }
 }
@@ -73,4 +115,13 @@ void panic(const char *format, ...) {
     print_backtrace();
   }
   end(CODE_PANIC, "panic: %s", line);
+}
+
+/* What the compiler's stack protector compares, and what it calls. It comes late, after the linker
+ * has judged what is in use. */
+__attribute__((used)) uintptr_t __stack_chk_guard;
+
+_Noreturn void __stack_chk_fail(void);
+__attribute__((used)) void __stack_chk_fail(void) {
+  panic("a kernel stack was overwritten");
 }

@@ -6,6 +6,7 @@
  */
 #include "kernel/process.h"
 
+#include "kernel/end.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/random.h"

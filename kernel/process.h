@@ -45,8 +45,4 @@ uint64_t process_cpu_ns(struct process *p);
 errno_t exec_load(struct process *p, const void *elf, size_t elf_bytes, const void *argdata,
                   size_t argdata_bytes, struct thread **thread, const char **why);
 
-/* The end of the machine, kernel/end.c: flushes the console, prints the last line (`exit status N`,
- * `killed by SIGSEGV`) and powers off with the code of the design's "power-on", point 6. */
-_Noreturn void machine_end(signal_t signal, exitcode_t exitcode);
-
 #endif

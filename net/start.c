@@ -8,6 +8,7 @@
 #include "net/net.h"
 
 #include "kernel/cmdline.h"
+#include "kernel/end.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 #include "lwip/dhcp.h"
@@ -105,6 +106,17 @@ static void status_changed(struct netif *netif) {
 #endif
 }
 
+/* A closed connection that has not sent everything, or whose peer has not acknowledged it. */
+static bool unsent(void) {
+  for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+    if (pcb->state > SYN_RCVD && (pcb->unsent != NULL || pcb->unacked != NULL))
+      return true;
+  }
+  return false;
+}
+
+static struct unfinished sending = {.some_left = unsent};
+
 bool net_start(void) {
   struct config c;
   configure(&c); /* also without a device: mistakes are told in any case */
@@ -120,6 +132,7 @@ bool net_start(void) {
   net_if_start(dev);
   netif_set_status_callback(&net_if, status_changed);
   net_timers_init();
+  machine_end_waits_for(&sending);
   if (c.fixed)
     netif_set_addr(&net_if, &c.address, &c.mask, &c.gateway);
   else if (dhcp_start(&net_if) != ERR_OK)

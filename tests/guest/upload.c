@@ -57,6 +57,8 @@ void program_main(const argdata_t *ad) {
   if (!receive(fd, buf, sizeof(buf), bytes))
     exit(2);
   send_sequence(fd, buf, sizeof(buf), bytes);
-  close(fd);
+  shutdown(fd, SHUT_WR);
+  while (read(fd, buf, sizeof(buf)) > 0) { /* until the peer has it all and closes */
+  }
   exit(0);
 }

@@ -66,6 +66,8 @@ void lab_run(unsigned ms);
 /* A frame comes in, in `parts` buffers. */
 void lab_receive(const uint8_t *frame, size_t n, unsigned parts, bool csum_ok);
 void lab_release_tx(void);
+/* The machine's end would wait for the stack. */
+bool lab_unfinished(void);
 /* ones' complement sum as the wire has it, to compare with */
 uint16_t lab_checksum(uint32_t start, const uint8_t *p, size_t n);
 /* Builds an IPv4 frame around a payload; returns its length. */

@@ -100,9 +100,12 @@ static void close_sends_what_is_queued_then_fin(void **state) {
   p.mute = true;
   f->flags |= FDFLAG_NONBLOCK;
   assert_int_equal(lab_write(f, data, 60000, &n), 0);
+  assert_true(lab_unfinished());
   lab_close(f);
+  assert_true(lab_unfinished());
   p.mute = false;
   lab_run(30000);
+  assert_false(lab_unfinished());
   assert_int_equal(p.rx_len, n);
   assert_memory_equal(p.rx, data, n);
   assert_true(p.got_fin);
