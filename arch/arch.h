@@ -44,6 +44,9 @@ struct thread;
  * trap vectors, the early console. After it log_printf() works. No allocator yet:
  * page-table pages are taken from boot->ram, which it shortens. */
 void arch_init_early(struct bootinfo *boot);
+/* What stands between a function's arrays and its return address, where the compiler's flags ask
+ * for it (kernel/end.c). arch_init_early() makes it random. */
+extern uintptr_t __stack_chk_guard;
 
 /* Interrupt controllers, timer calibration, firmware tables. The allocators work. */
 void arch_init(const struct bootinfo *boot);

@@ -31,14 +31,6 @@ enum {
 
 enum { TABLE_BYTES_MAX = 16 << 20 };
 
-static uint32_t get32(const uint8_t *p) {
-  return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t get64(const uint8_t *p) {
-  return get32(p) | (uint64_t)get32(p + 4) << 32;
-}
-
 bool acpi_checksum_ok(const void *table, size_t size) {
   const uint8_t *p = table;
   uint8_t sum = 0;
@@ -51,14 +43,14 @@ bool acpi_rsdp(const void *rsdp, size_t size, uint64_t *root_pa, bool *root_is_x
   const uint8_t *p = rsdp;
   if (size < RSDP_V1_BYTES || memcmp(p, "RSD PTR ", 8) != 0 || !acpi_checksum_ok(p, RSDP_V1_BYTES))
     return false;
-  *root_is_xsdt = size >= ACPI_RSDP_BYTES && p[RSDP_REVISION] >= 2 && get64(p + RSDP_XSDT) != 0 &&
-                  acpi_checksum_ok(p, ACPI_RSDP_BYTES);
-  *root_pa = *root_is_xsdt ? get64(p + RSDP_XSDT) : get32(p + RSDP_RSDT);
+  *root_is_xsdt = size >= ACPI_RSDP_BYTES && p[RSDP_REVISION] >= 2 &&
+                  acpi_get64(p + RSDP_XSDT) != 0 && acpi_checksum_ok(p, ACPI_RSDP_BYTES);
+  *root_pa = *root_is_xsdt ? acpi_get64(p + RSDP_XSDT) : acpi_get32(p + RSDP_RSDT);
   return *root_pa != 0;
 }
 
 size_t acpi_table_bytes(const void *table) {
-  uint32_t n = get32((const uint8_t *)table + HEADER_LENGTH);
+  uint32_t n = acpi_get32((const uint8_t *)table + HEADER_LENGTH);
   return n >= ACPI_HEADER_BYTES && n <= TABLE_BYTES_MAX ? n : 0;
 }
 
@@ -71,7 +63,7 @@ bool acpi_root_entry(const void *root, size_t size, bool is_xsdt, size_t i, uint
   if (size < ACPI_HEADER_BYTES || i >= (size - ACPI_HEADER_BYTES) / width)
     return false;
   const uint8_t *p = (const uint8_t *)root + ACPI_HEADER_BYTES + i * width;
-  *pa = is_xsdt ? get64(p) : get32(p);
+  *pa = is_xsdt ? acpi_get64(p) : acpi_get32(p);
   return true;
 }
 
@@ -92,8 +84,8 @@ bool acpi_madt_next(const void *madt, size_t size, size_t *at, struct acpi_madt_
 bool acpi_madt_ioapic(const struct acpi_madt_entry *entry, struct acpi_ioapic *out) {
   if (entry->type != ACPI_MADT_IOAPIC || entry->size < 12)
     return false;
-  out->pa = get32(entry->data + 4);
-  out->gsi_base = get32(entry->data + 8);
+  out->pa = acpi_get32(entry->data + 4);
+  out->gsi_base = acpi_get32(entry->data + 8);
   return true;
 }
 
@@ -102,7 +94,7 @@ bool acpi_madt_override(const struct acpi_madt_entry *entry, struct acpi_overrid
   if (entry->type != ACPI_MADT_OVERRIDE || entry->size < 10)
     return false;
   out->irq = entry->data[3];
-  out->gsi = get32(entry->data + 4);
+  out->gsi = acpi_get32(entry->data + 4);
   out->active_low = (entry->data[8] & POLARITY) == ACTIVE_LOW;
   out->level = (entry->data[8] & TRIGGER) == LEVEL;
   return true;
@@ -110,18 +102,19 @@ bool acpi_madt_override(const struct acpi_madt_entry *entry, struct acpi_overrid
 
 /* A register by its 64-bit description if there is one, else by its old port number. */
 static struct acpi_register get_register(const uint8_t *p, size_t size, size_t gas, size_t port) {
-  if (size >= gas + GAS_BYTES && get64(p + gas + GAS_ADDRESS) != 0)
-    return (struct acpi_register){.space = p[gas], .address = get64(p + gas + GAS_ADDRESS)};
-  return (struct acpi_register){.space = ACPI_SPACE_IO, .address = port != 0 ? get32(p + port) : 0};
+  if (size >= gas + GAS_BYTES && acpi_get64(p + gas + GAS_ADDRESS) != 0)
+    return (struct acpi_register){.space = p[gas], .address = acpi_get64(p + gas + GAS_ADDRESS)};
+  return (struct acpi_register){.space = ACPI_SPACE_IO,
+                                .address = port != 0 ? acpi_get32(p + port) : 0};
 }
 
 bool acpi_fadt(const void *fadt, size_t size, struct acpi_fadt *out) {
   const uint8_t *p = fadt;
   if (size < FADT_V1_BYTES)
     return false;
-  out->dsdt_pa = get32(p + FADT_DSDT);
-  if (size >= FADT_X_DSDT + 8 && get64(p + FADT_X_DSDT) != 0)
-    out->dsdt_pa = get64(p + FADT_X_DSDT);
+  out->dsdt_pa = acpi_get32(p + FADT_DSDT);
+  if (size >= FADT_X_DSDT + 8 && acpi_get64(p + FADT_X_DSDT) != 0)
+    out->dsdt_pa = acpi_get64(p + FADT_X_DSDT);
   out->pm1a_control = get_register(p, size, FADT_X_PM1A_CONTROL, FADT_PM1A_CONTROL);
   out->pm1b_control = get_register(p, size, FADT_X_PM1B_CONTROL, FADT_PM1B_CONTROL);
   out->pm_timer = get_register(p, size, FADT_X_PM_TIMER, FADT_PM_TIMER);
@@ -133,7 +126,7 @@ bool acpi_mcfg(const void *mcfg, size_t size, uint64_t *pa, uint8_t *bus_first, 
   if (size < MCFG_ENTRIES + MCFG_ENTRY_BYTES)
     return false;
   const uint8_t *p = (const uint8_t *)mcfg + MCFG_ENTRIES;
-  *pa = get64(p);
+  *pa = acpi_get64(p);
   *bus_first = p[10];
   *bus_last = p[11];
   return *pa != 0 && *bus_first <= *bus_last;

@@ -11,6 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Little-endian numbers at any address. */
+static inline uint16_t acpi_get16(const uint8_t *p) {
+  return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t acpi_get32(const uint8_t *p) {
+  return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t acpi_get64(const uint8_t *p) {
+  return acpi_get32(p) | (uint64_t)acpi_get32(p + 4) << 32;
+}
+
 enum { ACPI_HEADER_BYTES = 36, ACPI_RSDP_BYTES = 36 };
 
 /* Where the root pointer leads. `rsdp` has at least 20 readable bytes, and `size` in all. False: it

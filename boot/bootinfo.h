@@ -13,6 +13,7 @@
 
 #define BOOT_RANGES_MAX 64
 #define BOOT_CMDLINE_MAX 2048
+#define BOOT_SEED_MAX 64
 
 struct boot_range {
   uint64_t start_pa;   /* page aligned */
@@ -26,11 +27,13 @@ struct bootinfo {
   size_t ram_count;
   uint64_t kernel_start_pa; /* page aligned; the image including BSS and payload */
   uint64_t kernel_end_pa;
-  const void *payload;            /* a cpio archive, mapped read-only; see docs/images.md */
-  size_t payload_bytes;           /* an upper bound: the archive's own trailer ends it */
-  uint64_t acpi_rsdp_pa;          /* 0: none */
-  uint64_t fdt_pa;                /* 0: none */
-  uint64_t wallclock_ns;          /* realtime at boot if the loader told it, else 0 */
+  const void *payload;         /* a cpio archive, mapped read-only; see docs/images.md */
+  size_t payload_bytes;        /* an upper bound: the archive's own trailer ends it */
+  uint64_t acpi_rsdp_pa;       /* 0: none */
+  uint64_t fdt_pa;             /* 0: none */
+  uint64_t wallclock_ns;       /* realtime at boot if the loader told it, else 0 */
+  uint8_t seed[BOOT_SEED_MAX]; /* random bytes that the loader gave */
+  size_t seed_bytes;
   char cmdline[BOOT_CMDLINE_MAX]; /* NUL-terminated; cut if longer */
 };
 

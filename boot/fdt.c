@@ -127,7 +127,9 @@ void fdt_start(struct fdt_node *n, const struct fdt *f) {
 
 bool fdt_next(struct fdt_node *n) {
   struct property prop;
+  size_t begin;
   for (;;) {
+    begin = n->at;
     uint32_t token = step(n->fdt, &n->at, &prop);
     if (token == 0 || (token == TOKEN_END_NODE && n->depth < 0))
       return false;
@@ -140,7 +142,19 @@ bool fdt_next(struct fdt_node *n) {
     return false;
   n->depth++;
   n->properties[n->depth] = n->at;
+  n->name = (const char *)n->fdt->nodes + begin + 4;
   return true;
+}
+
+bool fdt_is_named(const struct fdt_node *n, const char *name) {
+  size_t length = strlen(name);
+  return strncmp(n->name, name, length) == 0 && (n->name[length] == '\0' || n->name[length] == '@');
+}
+
+bool fdt_enabled(const struct fdt_node *n) {
+  size_t size;
+  const uint8_t *p = fdt_property(n, "status", &size);
+  return p == NULL || text_is(p, p + size, "okay") || text_is(p, p + size, "ok");
 }
 
 bool fdt_compatible(const struct fdt_node *n, const char *string) {

@@ -29,6 +29,7 @@ struct fdt_node {
   const struct fdt *fdt;
   size_t at;                        /* where the walk goes on: behind the node's name */
   int depth;                        /* 0: the root */
+  const char *name;                 /* terminated: "memory@40000000" */
   size_t properties[FDT_DEPTH_MAX]; /* where those of the node and its ancestors begin, by depth */
 };
 
@@ -36,6 +37,10 @@ void fdt_start(struct fdt_node *n, const struct fdt *f);
 /* The first node, then each next one. False: no more, or the blob is malformed there. */
 bool fdt_next(struct fdt_node *n);
 
+/* Whether the node has this name, with or without an address behind it. */
+bool fdt_is_named(const struct fdt_node *n, const char *name);
+/* Whether its `status` says that the device is there; without one it is. */
+bool fdt_enabled(const struct fdt_node *n);
 /* A property of the node, or NULL. */
 const uint8_t *fdt_property(const struct fdt_node *n, const char *name, size_t *size);
 /* Whether `compatible` lists the string. */

@@ -73,9 +73,9 @@ static void load_symbols(void) {
 
 void kernel_main(struct bootinfo *boot) {
   cmdline_init(boot->cmdline); /* first: everything below asks it */
+  arch_init_early(boot);       /* page tables, traps, console */
   log_init();
-  arch_init_early(boot); /* page tables, traps, console */
-  page_init(boot);       /* memory */
+  page_init(boot); /* memory */
   bootfs_init(boot->payload, boot->payload_bytes);
   load_symbols();  /* from here on a panic has names */
   arch_init(boot); /* interrupt controllers, timer */
@@ -86,6 +86,7 @@ void kernel_main(struct bootinfo *boot) {
   serial_init(); /* devices */
   pci_init();
   virtio_mmio_init();
+  random_add(boot->seed, boot->seed_bytes, true);
   random_start(); /* after the drivers that feed it */
   bool have_network = net_start();
   cmdline_check_unknown();

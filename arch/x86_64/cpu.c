@@ -18,7 +18,6 @@ ASSERT_OFFSET(struct x86_cpu, self, X86_CPU_SELF);
 ASSERT_OFFSET(struct x86_cpu, current, X86_CPU_CURRENT);
 ASSERT_OFFSET(struct x86_cpu, user_rsp, X86_CPU_USER_RSP);
 ASSERT_OFFSET(struct x86_cpu, kernel_rsp, X86_CPU_KERNEL_RSP);
-ASSERT_OFFSET(struct x86_cpu, stack_canary, X86_CPU_CANARY);
 ASSERT_OFFSET(struct trap_frame, rax, X86_FRAME_RAX);
 ASSERT_OFFSET(struct trap_frame, rip, X86_FRAME_RIP);
 ASSERT_OFFSET(struct trap_frame, cs, X86_FRAME_CS);
@@ -123,7 +122,7 @@ void x86_cpu_init(void) {
   find_features();
   patch_smap_sites();
   cpu->self = cpu;
-  cpu->stack_canary = make_canary();
+  __stack_chk_guard = make_canary();
   load_tables(cpu);
   x86_wrmsr(MSR_GS_BASE, (uint64_t)cpu);
   x86_wrmsr(MSR_KERNEL_GS_BASE, 0);

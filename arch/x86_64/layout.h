@@ -37,12 +37,11 @@
 #define X86_VECTORS 128
 #define X86_FRAME_SYSCALL 256 /* trap_frame.vector of a system call */
 
-/* struct x86_cpu, at %gs:0 in the kernel. Clang's stack protector reads %gs:40. */
+/* struct x86_cpu, at %gs:0 in the kernel. */
 #define X86_CPU_SELF 0
 #define X86_CPU_CURRENT 8
 #define X86_CPU_USER_RSP 16
 #define X86_CPU_KERNEL_RSP 24
-#define X86_CPU_CANARY 40
 
 /* struct trap_frame */
 #define X86_FRAME_RAX 56

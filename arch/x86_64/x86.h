@@ -127,7 +127,6 @@ struct x86_cpu {
   uint64_t user_rsp;             /* scratch of the system call entry */
   void *kernel_rsp;              /* where the current thread's trap frames end */
   struct arch_thread *fpu_owner; /* whose floating-point state the registers hold */
-  uint64_t stack_canary;
   struct x86_tss tss;
   uint64_t gdt[7];
 };
@@ -136,7 +135,7 @@ static inline struct x86_cpu *x86_this_cpu(void) {
   return (struct x86_cpu *)X86_PERCPU(uint64_t, X86_CPU_SELF);
 }
 
-/* For functions that run while %gs changes, and the stack protector's word with it. */
+/* For functions that run while the stack protector's word changes. */
 #define X86_NO_STACK_PROTECTOR __attribute__((no_stack_protector))
 
 /* Features, and the descriptor tables and %gs of the boot processor. No page table is touched. */

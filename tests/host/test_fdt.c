@@ -11,73 +11,7 @@
 #include <cmocka.h>
 
 #include "boot/fdt.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-/* ---- A writer of blobs ---------------------------------------------------------------- */
-
-static uint8_t nodes[4096], strings[512];
-static size_t nodes_len, strings_len;
-
-static void put32(uint8_t *p, uint32_t v) {
-  p[0] = (uint8_t)(v >> 24);
-  p[1] = (uint8_t)(v >> 16);
-  p[2] = (uint8_t)(v >> 8);
-  p[3] = (uint8_t)v;
-}
-
-static void word(uint32_t v) {
-  put32(nodes + nodes_len, v);
-  nodes_len += 4;
-}
-
-static void bytes(const void *p, size_t n) {
-  memcpy(nodes + nodes_len, p, n);
-  memset(nodes + nodes_len + n, 0, 4);
-  nodes_len += (n + 3) & ~(size_t)3;
-}
-
-static void begin(const char *name) {
-  word(1);
-  bytes(name, strlen(name) + 1);
-}
-
-static void end(void) {
-  word(2);
-}
-
-static void prop(const char *name, const void *value, size_t n) {
-  word(3);
-  word((uint32_t)n);
-  word((uint32_t)strings_len);
-  bytes(value, n);
-  strcpy((char *)strings + strings_len, name);
-  strings_len += strlen(name) + 1;
-}
-
-static void prop_words(const char *name, size_t n, const uint32_t *values) {
-  uint8_t value[64];
-  for (size_t i = 0; i < n; i++)
-    put32(value + 4 * i, values[i]);
-  prop(name, value, 4 * n);
-}
-#define WORDS(name, ...) \
-  prop_words(name, sizeof((uint32_t[]){__VA_ARGS__}) / 4, (const uint32_t[]){__VA_ARGS__})
-
-/* header, nodes, strings in one block of exactly `*size` bytes. */
-static uint8_t *make(size_t *size) {
-  *size = 40 + nodes_len + strings_len;
-  uint8_t *blob = calloc(1, *size);
-  const uint32_t header[10] = {
-      0xd00dfeed, 1 << 20, 40, (uint32_t)(40 + nodes_len), 40,
-      17,         16,      0,  (uint32_t)strings_len,      (uint32_t)nodes_len};
-  for (size_t i = 0; i < 10; i++)
-    put32(blob + 4 * i, header[i]);
-  memcpy(blob + 40, nodes, nodes_len);
-  memcpy(blob + 40 + nodes_len, strings, strings_len);
-  return blob;
-}
+#include "tests/host/fdt_writer.h"
 
 /* Like QEMU's microvm: two devices, and a bus with its own cell counts. */
 static uint8_t *sample(size_t *size) {
@@ -103,6 +37,7 @@ static uint8_t *sample(size_t *size) {
   end();
   begin("virtio_mmio@feb00200");
   prop("compatible", "virtio,mmio", 12);
+  prop("status", "disabled", 9);
   end();
   end();
   word(9);
@@ -165,6 +100,29 @@ static void test_properties(void **state) {
   free(blob);
 }
 
+static void test_names_and_status(void **state) {
+  size_t size;
+  uint8_t *blob = sample(&size);
+  struct fdt f;
+  struct fdt_node n;
+  assert_true(fdt_open(&f, blob, size));
+  fdt_start(&n, &f);
+  fdt_next(&n);
+  assert_true(fdt_is_named(&n, ""));
+  fdt_next(&n);
+  assert_true(fdt_is_named(&n, "virtio_mmio"));
+  assert_true(fdt_is_named(&n, "virtio_mmio@feb00000"));
+  assert_false(fdt_is_named(&n, "virtio"));
+  assert_true(fdt_enabled(&n)); /* it says nothing */
+  fdt_next(&n);                 /* behind a NOP */
+  assert_true(fdt_is_named(&n, "bus"));
+  fdt_next(&n);
+  fdt_next(&n);
+  assert_true(fdt_is_named(&n, "virtio_mmio"));
+  assert_false(fdt_enabled(&n));
+  free(blob);
+}
+
 /* Reads everything there is. */
 static void read_all(const uint8_t *blob, size_t size) {
   struct fdt f;
@@ -178,6 +136,8 @@ static void read_all(const uint8_t *blob, size_t size) {
     fdt_reg(&n, 0, &a, &s);
     fdt_reg(&n, 3, &a, &s);
     fdt_property(&n, "ranges", &bytes_len);
+    fdt_is_named(&n, "virtio_mmio");
+    fdt_enabled(&n);
   }
 }
 
@@ -243,7 +203,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_walk),        cmocka_unit_test(test_properties),
       cmocka_unit_test(test_bad_headers), cmocka_unit_test(test_damage),
-      cmocka_unit_test(test_too_deep),
+      cmocka_unit_test(test_too_deep),    cmocka_unit_test(test_names_and_status),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,7 +36,7 @@ static void test_bad_arguments(void **state) {
     assert_int_equal(sys_condvar_signal(t, &condvar, (scope_t)scope, 1), good ? 0 : EINVAL);
   }
   uint32_t *odd = (uint32_t *)((uintptr_t)&word + 1), *null = NULL;
-  assert_int_equal(call_unlock(odd), EINVAL);
+  assert_int_equal(call_unlock(odd), EFAULT);
   assert_int_equal(call_unlock(null), EFAULT);
   assert_int_equal(call_unlock((uint32_t *)USER_END), EFAULT);
   assert_int_equal(wait_lock(null, true, 0), EFAULT);
