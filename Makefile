@@ -48,11 +48,11 @@ VARIANT := $(if $(DEBUG),-debug)$(if $(UBSAN),-ubsan)
 KOBJ := $(OUT)/kernel$(VARIANT)
 KERNEL := $(OUT)/kernel$(VARIANT).elf
 
-# Not -ffreestanding: it would make every memcpy() of a few bytes a call.
+# Not -ffreestanding: it would make every memcpy() of a few bytes a call. A kernel stack has two pages.
 KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -fno-pic -Os -g -flto \
   -fno-omit-frame-pointer -fno-common -fno-strict-aliasing -ffunction-sections -fdata-sections \
   -fno-asynchronous-unwind-tables -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter \
-  -Wvla -nostdlibinc -Inet/port/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \
+  -Wvla -Wframe-larger-than=1536 -nostdlibinc -Inet/port/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \
   $(if $(DEBUG),-DDEBUG) $(if $(UBSAN),-fsanitize=undefined -fsanitize-trap=undefined)
 
 # All is made small but the files that a request passes through.
@@ -89,7 +89,8 @@ CFLAGS_kernel/string.c += -fno-builtin -fno-lto
 
 $(KERNEL): $(KERNEL_OBJS) $(ARCH_LDSCRIPT)
 	$(call say,LD,$@)
-	$(Q)ld.lld -m $(ARCH_LDEMULATION) -T $(ARCH_LDSCRIPT) --gc-sections --lto-O2 -mllvm -align-loops=1 -z max-page-size=4096 \
+	$(Q)ld.lld -m $(ARCH_LDEMULATION) -T $(ARCH_LDSCRIPT) --gc-sections --fatal-warnings \
+	  --lto-O2 -mllvm -align-loops=1 -z max-page-size=4096 \
 	  -z noexecstack -z separate-code --build-id=none -o $@ $(KERNEL_OBJS)
 
 # What a backtrace prints: functions by their offset from the start of the image.
@@ -199,7 +200,7 @@ test-programs: $(HOST_TESTS) $(FUZZERS) $(MKIMAGE) guest-programs
 test: test-programs
 	@VIRGA_ARCHS="$(TEST_ARCHS)" $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 $(if $(T),-k '$(T)') tests
 
-bench: image-elf test-programs
+bench: guest-programs $(MKIMAGE)
 	@$(PYTHON) tests/bench/bench.py --arch $(ARCH) --write
 
 lint:

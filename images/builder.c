@@ -9,6 +9,7 @@
 #include "images/hostfile.h"
 #include "images/kernel_elf.h"
 #include "images/payload.h"
+#include "images/raw_image.h"
 #include "kernel/elf_format.h"
 #include "kernel/elf_parse.h"
 
@@ -66,6 +67,16 @@ static bool read_program(struct builder *builder) {
   return true;
 }
 
+/* The kernel with the payload inside, in the form that the output's name asks for. */
+static bool make_image(struct builder *builder) {
+  const struct build_request *request = builder->request;
+  if (raw_image_wanted(request->output)) {
+    return raw_image_write(&builder->kernel, &builder->payload, &builder->output, builder->report);
+  }
+  return kernel_elf_write(&builder->kernel, &builder->payload, request->strip, &builder->output,
+                          builder->report);
+}
+
 static bool write_output(struct builder *builder) {
   const struct build_request *request = builder->request;
   struct payload_input input = {
@@ -78,8 +89,7 @@ static bool write_output(struct builder *builder) {
   }
   const struct buffer *result = &builder->payload;
   if (!request->payload_only) {
-    if (!kernel_elf_write(&builder->kernel, &builder->payload, request->strip, &builder->output,
-                          builder->report)) {
+    if (!make_image(builder)) {
       return false;
     }
     result = &builder->output;

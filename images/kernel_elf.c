@@ -138,7 +138,7 @@ bool kernel_elf_read(struct kernel_elf *kernel, const char *name, const struct b
   return error == NULL || report_plain(report, "%s %s", name, error);
 }
 
-static void store(uint8_t *at, unsigned bytes, uint64_t value) {
+void elf_store(uint8_t *at, unsigned bytes, uint64_t value) {
   for (unsigned i = 0; i < bytes; i++, value >>= 8) {
     at[i] = (uint8_t)value;
   }
@@ -148,7 +148,7 @@ static void store(uint8_t *at, unsigned bytes, uint64_t value) {
 static void shift_offset(uint8_t *at, uint64_t behind, uint64_t growth) {
   uint64_t offset = elf_read64(at);
   if (offset >= behind) {
-    store(at, 8, offset + growth);
+    elf_store(at, 8, offset + growth);
   }
 }
 
@@ -164,15 +164,15 @@ static void fix_sections(const struct kernel_elf *kernel, uint8_t *file, uint64_
     shift_offset(header + SHDR_OFFSET, behind, growth);
     if (elf_read64(header + SHDR_ADDR) == kernel->place_va &&
         elf_read64(header + SHDR_SIZE) == kernel->placeholder_bytes) {
-      store(header + SHDR_SIZE, 8, payload_bytes);
+      elf_store(header + SHDR_SIZE, 8, payload_bytes);
     }
   }
 }
 
 static void drop_sections(uint8_t *file) {
-  store(file + EHDR_SHOFF, 8, 0);
-  store(file + EHDR_SHNUM, 2, 0);
-  store(file + EHDR_SHSTRNDX, 2, 0);
+  elf_store(file + EHDR_SHOFF, 8, 0);
+  elf_store(file + EHDR_SHNUM, 2, 0);
+  elf_store(file + EHDR_SHSTRNDX, 2, 0);
 }
 
 bool kernel_elf_write(const struct kernel_elf *kernel, const struct buffer *payload, bool strip,
@@ -193,8 +193,8 @@ bool kernel_elf_write(const struct kernel_elf *kernel, const struct buffer *payl
     buffer_append(output, kernel->bytes + behind, kernel->size - behind);
   }
   uint8_t *header = output->bytes + kernel->phdr_offset + kernel->placeholder * PHDR_BYTES;
-  store(header + PHDR_FILESZ, 8, bytes);
-  store(header + PHDR_MEMSZ, 8, bytes);
+  elf_store(header + PHDR_FILESZ, 8, bytes);
+  elf_store(header + PHDR_MEMSZ, 8, bytes);
   if (strip) {
     drop_sections(output->bytes);
   } else {

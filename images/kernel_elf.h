@@ -38,6 +38,9 @@ bool kernel_elf_read(struct kernel_elf *kernel, const char *name, const struct b
 bool kernel_elf_write(const struct kernel_elf *kernel, const struct buffer *payload, bool strip,
                       struct buffer *output, struct report *report);
 
+/* Stores a little-endian number of `bytes` bytes. */
+void elf_store(uint8_t *at, unsigned bytes, uint64_t value);
+
 /* "x86_64", "aarch64", or NULL for another e_machine. */
 const char *machine_name(unsigned machine);
 /* The other way round; 0 for an unknown name. */

@@ -10,7 +10,8 @@
 
 static const char usage[] =
     "mkimage --kernel KERNEL --program APP --config FILE.yaml [--symbols FILE] [--strip] -o OUT\n"
-    "    writes the kernel with the program, its argdata and its files inside\n"
+    "    writes the kernel with the program, its argdata and its files inside;\n"
+    "    OUT.image: as raw memory, for aarch64's loaders, else as an ELF file\n"
     "mkimage --payload-only --program APP --config FILE.yaml [--symbols FILE] -o OUT.cpio\n"
     "    writes what would go inside, as a cpio archive\n"
     "mkimage --dump --config FILE.yaml [--program APP]\n"
