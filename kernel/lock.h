@@ -6,7 +6,7 @@
  * owns it. There are no spurious wakeups.
  *
  * Pointers are the program's and are checked here. All calls are for the current thread, under the
- * kernel lock. Common errors: EINVAL (unknown scope, misaligned word), EFAULT.
+ * kernel lock. Common errors: EINVAL (unknown scope), EFAULT (a misaligned word, too).
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H

@@ -49,9 +49,7 @@ errno_t lock_key_init(struct lock_key *key, enum lock_kind kind, const void *wor
   uintptr_t va = (uintptr_t)word;
   if (scope != SCOPE_PRIVATE && scope != SCOPE_SHARED)
     return EINVAL;
-  if (va % sizeof(uint32_t) != 0)
-    return EINVAL;
-  if (!user_range_ok(va, sizeof(uint32_t)))
+  if (va % sizeof(uint32_t) != 0 || !user_range_ok(va, sizeof(uint32_t)))
     return EFAULT;
   /* All memory is private to its address space, where both scopes mean the same. */
   *key = (struct lock_key){thread_current()->process->aspace, va, kind};

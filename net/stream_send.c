@@ -38,7 +38,7 @@ static errno_t collect(const struct uio *uio, char *buf, uint32_t n) {
     uint32_t part = v->buf_len < n ? (uint32_t)v->buf_len : n;
     if (uio->kernel)
       memcpy(buf, v->buf, part);
-    else
+    else if (part > 0) /* an empty piece may lie anywhere */
       e = user_copy_in(buf, v->buf, part);
     buf += part;
     n -= part;
@@ -50,7 +50,7 @@ static void advance(struct uio *uio, uint32_t n) {
   uio->resid -= n;
   while (n > 0) {
     uint32_t part = uio->iov->buf_len < n ? (uint32_t)uio->iov->buf_len : n;
-    uio->iov->buf = (char *)uio->iov->buf + part;
+    uio->iov->buf = (void *)((uintptr_t)uio->iov->buf + part); /* NULL if it is empty */
     uio->iov->buf_len -= part;
     n -= part;
     if (n > 0) {
@@ -62,10 +62,11 @@ static void advance(struct uio *uio, uint32_t n) {
 
 /* Reads a byte of each page of the program's buffer: afterwards they are all there. */
 static errno_t touch(const char *p, uint32_t n) {
+  uintptr_t va = (uintptr_t)p; /* of any value: no pointer yet */
   char byte;
   errno_t e = 0;
-  for (uint32_t at = 0; e == 0 && at < n; at += PAGE_SIZE - ((uintptr_t)(p + at) % PAGE_SIZE))
-    e = user_copy_in(&byte, p + at, 1);
+  for (uint32_t at = 0; e == 0 && at < n; at += PAGE_SIZE - (va + at) % PAGE_SIZE)
+    e = user_copy_in(&byte, (const void *)(va + at), 1);
   return e;
 }
 

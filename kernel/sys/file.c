@@ -167,7 +167,8 @@ struct packer {
 
 static bool pack(struct packer *p, const void *data, size_t n) {
   size_t room = p->room - p->used;
-  p->error = user_copy_out(p->buf + p->used, data, n < room ? n : room);
+  /* The program's address may be any value: no pointer yet. */
+  p->error = user_copy_out((void *)((uintptr_t)p->buf + p->used), data, n < room ? n : room);
   if (p->error != 0)
     return false;
   p->used += n < room ? n : room;

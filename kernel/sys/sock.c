@@ -16,6 +16,11 @@ static struct fdtable *fds_of(struct thread *t) {
   return &t->process->fds;
 }
 
+/* Where the i-th number of a program's array lies: of any value, no pointer yet. */
+static fd_t *fd_at(const fd_t *user_fds, size_t i) {
+  return (fd_t *)((uintptr_t)user_fds + i * sizeof(fd_t));
+}
+
 /* Drops the references of descriptors in flight, and the array. */
 static void release_fds(struct fd_entry *fds, size_t n) {
   for (size_t i = 0; i < n; i++)
@@ -38,7 +43,7 @@ static errno_t collect_fds(struct thread *t, const fd_t *user_fds, size_t n, str
     return ENOMEM;
   msg->fds_max = n;
   while (msg->fds_len < n) {
-    errno_t e = user_copy_in(&fd, &user_fds[msg->fds_len], sizeof fd);
+    errno_t e = user_copy_in(&fd, fd_at(user_fds, msg->fds_len), sizeof fd);
     if (e == 0)
       e = fd_lookup(fds_of(t), fd, &entry);
     if (e != 0)
@@ -102,7 +107,7 @@ static errno_t deliver_fds(struct thread *t, struct sockmsg *msg, fd_t *user_fds
     }
   }
   for (size_t i = 0; e == 0 && i < done; i++)
-    e = user_copy_out(&user_fds[i], (fd_t *)&msg->fds[i], sizeof(fd_t));
+    e = user_copy_out(fd_at(user_fds, i), (fd_t *)&msg->fds[i], sizeof(fd_t));
   for (size_t i = 0; e != 0 && i < done; i++)
     fd_close(fds_of(t), *(fd_t *)&msg->fds[i]);
   *n = done;
