@@ -43,6 +43,7 @@ include tools/sources.mk
 # ---- The kernel ----------------------------------------------------------------------
 
 include arch/$(ARCH)/arch.mk
+include arch/vdso.mk
 
 VARIANT := $(if $(DEBUG),-debug)$(if $(UBSAN),-ubsan)
 KOBJ := $(OUT)/kernel$(VARIANT)
@@ -52,7 +53,7 @@ KERNEL := $(OUT)/kernel$(VARIANT).elf
 KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -fno-pic -Os -g -flto \
   -fno-omit-frame-pointer -fno-common -fno-strict-aliasing -ffunction-sections -fdata-sections \
   -fno-asynchronous-unwind-tables -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter \
-  -Wvla -Wframe-larger-than=1536 -nostdlibinc -Inet/port/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \
+  -Wvla -Wframe-larger-than=1536 -nostdlibinc -Ikernel/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \
   $(if $(DEBUG),-DDEBUG) $(if $(UBSAN),-fsanitize=undefined -fsanitize-trap=undefined)
 
 # All is made small but the files that a request passes through.
@@ -65,7 +66,7 @@ KERNEL_C := $(sort $(wildcard arch/$(ARCH)/*.c boot/*.c boot/$(ARCH)/*.c kernel/
   fs/*.c drivers/*.c drivers/virtio/*.c net/*.c net/port/*.c))
 KERNEL_S := $(sort $(wildcard arch/$(ARCH)/*.S boot/$(ARCH)/*.S))
 KERNEL_OBJS := $(KERNEL_C:%.c=$(KOBJ)/%.o) $(KERNEL_S:%.S=$(KOBJ)/%.o) \
-  $(LWIP_SRCS:%.c=$(KOBJ)/%.o) $(ARCH_OBJS)
+  $(LWIP_SRCS:%.c=$(KOBJ)/%.o) $(VDSO_OBJ)
 
 $(KOBJ)/%.o: %.c | $(PACKAGES)
 	$(call say,CC,$<)

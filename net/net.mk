@@ -15,7 +15,6 @@ LWIP_SRCS := $(LWIP_CORE:%=$(LWIP)/src/core/%.c) $(LWIP)/src/netif/ethernet.c
 
 # Its own style is not ours to judge; what can hide a bug stays on.
 LWIP_FLAGS := -Inet/port -I$(LWIP)/src/include
-LWIP_KERNEL_FLAGS := $(LWIP_FLAGS) -Inet/port/libc
 LWIP_RELAXED := -Wno-missing-prototypes -Wno-strict-prototypes -Wno-unused-parameter
 
 # What a request passes through is made fast, the rest small.
@@ -23,8 +22,8 @@ NET_FAST := net/netif.c net/stream.c net/stream_send.c net/stream_tcp.c net/port
   net/port/demux.c net/port/memory.c $(LWIP)/src/netif/ethernet.c \
   $(patsubst %,$(LWIP)/src/core/%.c,memp pbuf tcp_in tcp_out ipv4/etharp ipv4/ip4)
 
-$(foreach f,$(wildcard net/*.c net/port/*.c),$(eval CFLAGS_$(f) := $(LWIP_KERNEL_FLAGS)))
-$(foreach f,$(LWIP_SRCS),$(eval CFLAGS_$(f) := $(LWIP_KERNEL_FLAGS) $(LWIP_RELAXED)))
+$(foreach f,$(wildcard net/*.c net/port/*.c),$(eval CFLAGS_$(f) := $(LWIP_FLAGS)))
+$(foreach f,$(LWIP_SRCS),$(eval CFLAGS_$(f) := $(LWIP_FLAGS) $(LWIP_RELAXED)))
 $(foreach f,$(NET_FAST),$(eval CFLAGS_$(f) += $(FAST)))
 
 # Line endings differ from file to file in the package: they are made one before patching.

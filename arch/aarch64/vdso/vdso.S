@@ -3,7 +3,7 @@
  *
  * Runs in the program, called as a C function. A stub traps with the call's number; the clocks are read
  * without a trap where the kernel's data page, which lies directly before this code, says so. Assembled
- * and linked on its own (vdso.ld), then embedded by image.S. The trap takes arguments in x0 to x6,
+ * and linked on its own (vdso.ld), then embedded by vdso_image.S. The trap takes arguments in x0 to x6,
  * answers in x0, and leaves everything else as it is.
  */
 #include "kernel/vdso_layout.h"

@@ -1,6 +1,6 @@
 /* <stdlib.h> for lwIP in the kernel: it reads the number of an interface's name with atoi. */
-#ifndef NET_PORT_LIBC_STDLIB_H
-#define NET_PORT_LIBC_STDLIB_H
+#ifndef KERNEL_LIBC_STDLIB_H
+#define KERNEL_LIBC_STDLIB_H
 
 static inline int atoi(const char *s) {
   int n = 0;
