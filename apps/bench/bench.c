@@ -3,6 +3,7 @@
  *
  *   mode      conn: accept, read one request, answer, close
  *             keep: poll, many requests on a connection (the default)
+ *             idle: accept, read one request, answer, and leave the connection open
  *             bulk: accept, read one request, send `bytes` bytes, close
  *   listener  the socket
  *   log       where it says what it does
@@ -16,6 +17,7 @@
 #include <marker.h>
 #include <poll.h>
 #include <program.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,14 +53,15 @@ static void answer_to(int fd) {
     say("bench: an answer was not sent");
 }
 
-static _Noreturn void serve_conn(int listener) {
+static _Noreturn void serve_conn(int listener, bool closing) {
   for (;;) {
     int fd = accept(listener, NULL, NULL);
     if (fd < 0)
       die("accept");
     if (read(fd, buf, sizeof(buf)) > 0)
       answer_to(fd);
-    close(fd);
+    if (closing)
+      close(fd);
     MARK(3);
   }
 }
@@ -154,7 +157,9 @@ void program_main(const argdata_t *ad) {
   MARK(2);
   say("listening");
   if (strcmp(options.mode, "conn") == 0)
-    serve_conn(options.listener);
+    serve_conn(options.listener, true);
+  if (strcmp(options.mode, "idle") == 0)
+    serve_conn(options.listener, false);
   if (strcmp(options.mode, "keep") == 0)
     serve_keep(options.listener);
   if (strcmp(options.mode, "bulk") == 0)

@@ -9,6 +9,7 @@ machine with the same server, runs in the same command. Writes a table to standa
 """
 import argparse
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -30,6 +31,8 @@ LINUX_CMDLINE = ("console=ttyS0 panic=-1 quiet mitigations=off no_timer_check ts
 BULK_BYTES = 16 << 20
 WARM = 50  # requests before counting
 PAUSE = 0.002  # seconds between requests: each finds the machine idle
+BUSY = 16  # connections that ask all at once
+IDLE = 1000  # connections that ask once and stay
 MAIN, LISTENING, DONE, BULK_BEGIN, BULK_END = "12345"
 ANSWER_END = b"Hello, world\n"
 REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
@@ -49,18 +52,27 @@ class Virga:
 
     def __init__(self, arch):
         self.arch = arch
+        self.kernel = f"build/{arch}/kernel"
+        self.suffix = ".elf" if arch == "x86_64" else ".image"
+
+    def pack(self, program, config, out, *options):
+        subprocess.run([vm.MKIMAGE, *options, "--kernel", self.kernel + ".elf", "--symbols",
+                        self.kernel + ".symbols", "--program", program, "--config", config, "-o", out],
+                       check=True)
+        return out
+
+    def symbol(self, name):
+        """The address of a variable of the kernel."""
+        names = subprocess.run(["llvm-nm", self.kernel + ".elf"], check=True, capture_output=True,
+                               text=True).stdout
+        return int(re.search(rf"^([0-9a-f]+) . {name}$", names, re.M)[1], 16)
 
     def image(self, mode):
         """Returns the QEMU arguments that boot the server in a mode."""
         path = f"{OUT}/virga-{self.arch}-{mode}"
         with open(path + ".yaml", "w") as out:
             out.write(YAML.format(mode=mode, bytes=BULK_BYTES))
-        kernel = f"build/{self.arch}/kernel"
-        suffix = ".elf" if self.arch == "x86_64" else ".image"
-        subprocess.run([vm.MKIMAGE, "--kernel", kernel + ".elf", "--symbols", kernel + ".symbols",
-                        "--program", f"build/{self.arch}/apps/bench", "--config", path + ".yaml",
-                        "-o", path + suffix], check=True)
-        return {"image": path + suffix}
+        return {"image": self.pack(f"build/{self.arch}/apps/bench", path + ".yaml", path + self.suffix)}
 
 
 class Linux:
@@ -82,11 +94,13 @@ class Guest:
         self.directory = tempfile.TemporaryDirectory()
         self.marks_path = self.directory.name + "/marks"
         self.console_path = self.directory.name + "/console"
+        self.monitor_path = self.directory.name + "/monitor"
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
         how = system.image(mode)
-        how["extra"] = [*how.get("extra", ()), "-accel", "tcg,thread=single", "-smp", "1"]
+        how["extra"] = [*how.get("extra", ()), "-accel", "tcg,thread=single", "-smp", "1",
+                        "-monitor", f"unix:{self.monitor_path},server,nowait"]
         if plugin:
             # With icount the guest's clocks follow its instructions, so a busy host changes nothing.
             how["extra"] += ["-plugin", f"{PLUGIN},out={self.marks_path}", "-icount", "shift=0"]
@@ -127,6 +141,16 @@ class Guest:
         self.wait(lambda: sum(m[0] == name for m in self.marks()) >= count, f"mark {name}")
         return [score for mark, score in self.marks() if mark == name]
 
+    def read_word(self, address):
+        """Eight bytes of the guest's memory, by QEMU's monitor."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.monitor_path)
+            s.sendall(f"x /1gx {address:#x}\n".encode())
+            answer = ""
+            while not (found := re.search(r"[0-9a-f]{16}: (0x[0-9a-f]{16})", answer)):
+                answer += s.recv(4096).decode("latin1")
+            return int(found[1], 16)
+
     def connect(self):
         s = socket.create_connection(("127.0.0.1", self.port), 60)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -135,6 +159,10 @@ class Guest:
 
 def ask(s):
     s.sendall(REQUEST)
+    take_answer(s)
+
+
+def take_answer(s):
     got = b""
     while not got.endswith(ANSWER_END):
         data = s.recv(4096)
@@ -164,8 +192,44 @@ def requests(system, mode, count):
                 continue
             with guest.connect() as s:
                 ask(s)
+                if s.recv(1):  # closing first, at some moment or other, would change what is sent
+                    raise RuntimeError("more than one answer")
         scores = guest.wait_mark(DONE, count + WARM)[WARM:]
     return statistics.median(b - a for a, b in zip(scores, scores[1:]))
+
+
+def busy(system, rounds):
+    """Mean instructions per request when many connections ask at once."""
+    with Guest(system, "keep") as guest:
+        guest.wait_mark(LISTENING)
+        connections = [guest.connect() for _ in range(BUSY)]
+        for _ in range(rounds):
+            for s in connections:
+                s.sendall(REQUEST)
+            for s in connections:
+                take_answer(s)
+        scores = guest.wait_mark(DONE, rounds * BUSY)
+    first = len(scores) // 5
+    return (scores[-1] - scores[first]) / (len(scores) - 1 - first)
+
+
+def idle_bytes(system):
+    """Memory that a connection takes which has been answered and stays open."""
+    if not isinstance(system, Virga):
+        return None
+    free_pages = system.symbol("pages_free")
+    with Guest(system, "idle", mem=64, plugin=False) as guest:
+        guest.wait(lambda: "listening" in guest.console(), "listening")
+        connections, free = [], []
+        for wanted in (WARM, WARM + IDLE):
+            while len(connections) < wanted:
+                connections.append(guest.connect())
+                ask(connections[-1])
+            time.sleep(1)
+            free.append(guest.read_word(free_pages))
+        for s in connections:
+            s.close()
+    return (free[0] - free[1]) * 4096 / IDLE
 
 
 def bulk(system):
@@ -207,12 +271,9 @@ def stripped_bytes(system):
     """The bytes that boot, program included."""
     if isinstance(system, Linux):
         return os.path.getsize(f"{LINUX}/vmlinuz") + os.path.getsize(f"{LINUX}/initramfs.gz")
-    out = f"{OUT}/hello-stripped.elf"
-    subprocess.run([vm.MKIMAGE, "--strip", "--kernel", f"build/{system.arch}/kernel.elf", "--symbols",
-                    f"build/{system.arch}/kernel.symbols", "--program",
-                    f"build/{system.arch}/apps/hello", "--config", "apps/hello/hello.yaml", "-o", out],
-                   check=True)
-    return os.path.getsize(out)
+    program = f"{OUT}/hello-stripped"
+    subprocess.run(["llvm-strip", "-o", program, f"build/{system.arch}/apps/hello"], check=True)
+    return os.path.getsize(system.pack(program, "apps/hello/hello.yaml", program + system.suffix, "--strip"))
 
 
 def rows_for(arch, count):
@@ -221,14 +282,18 @@ def rows_for(arch, count):
     for machine in machines:
         yield f"reset to the program's first line, {machine}, instructions", lambda s, m=machine: boot(s, m)
     yield "one keep-alive request, instructions", lambda s: requests(s, "keep", count)
+    yield f"the same, mean of {BUSY} busy connections", lambda s: busy(s, count // 5)
     yield "one connection per request, instructions", lambda s: requests(s, "conn", count)
     yield "TCP send, instructions per byte", bulk
     yield "least memory that serves 200 requests, MiB", lambda s: (
         least_memory(s, 1, 16) if isinstance(s, Virga) else least_memory(s, 40, 128))
+    yield "memory per idle connection, bytes", idle_bytes
     yield "bytes that boot, stripped, program included", stripped_bytes
 
 
 def show(value):
+    if value is None:
+        return "–"
     return f"{value:.2f}" if isinstance(value, float) and value < 100 else f"{value:,.0f}"
 
 
