@@ -174,6 +174,8 @@ errno_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, u
 errno_t virtq_add_in(struct virtq *q, pa_t base, uint32_t len, void *cookie);
 /* Shows the device what was added, and notifies it if it wants that. */
 void virtq_kick(struct virtq *q);
+/* Notifies it in any case. */
+void virtq_nudge(struct virtq *q);
 /* Whether virtq_reap may find something: cheap. */
 static inline bool virtq_pending(const struct virtq *q) {
   return *q->used_idx != q->last_used;

@@ -161,6 +161,11 @@ void virtq_kick(struct virtq *q) {
     q->dev->ops->notify(q);
 }
 
+void virtq_nudge(struct virtq *q) {
+  if (!q->dev->broken)
+    q->dev->ops->notify(q);
+}
+
 /* Puts the chain that starts at head back in the free list; gives its cookie. */
 static inline __attribute__((always_inline)) void *chain_free(struct virtq *q, uint16_t head) {
   struct virtq_slot *s = &q->slots[head], *tail = s;

@@ -52,10 +52,13 @@ static void sent_as_given(void **state) {
   assert_int_equal(done, 0);
   assert_false(sim_done(1, (uint32_t)id, 0)); /* no interrupt for a frame that is sent */
   assert_non_null(armed);
+  unsigned told[] = {sim.rings[0].notified, sim.rings[1].notified};
   armed->prev = NULL;
   armed->fire(armed); /* at the latest now it is released */
   assert_int_equal(done, 1);
   assert_false(timer_armed(armed));
+  assert_int_equal(sim.rings[0].notified, told[0] + 1); /* should a notification have been lost */
+  assert_int_equal(sim.rings[1].notified, told[1] + 1);
   stop();
 }
 
