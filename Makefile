@@ -13,7 +13,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 PYTHON := /usr/bin/python3
 
 # What a plain `make test` builds and tests; with ARCH= it is that one alone.
-TEST_ARCHS := $(if $(filter file,$(origin ARCH)),x86_64,$(ARCH))
+TEST_ARCHS := $(if $(filter file,$(origin ARCH)),x86_64 aarch64,$(ARCH))
 
 ifeq ($(filter $(ARCH),x86_64 aarch64),)
 $(error ARCH=$(ARCH): expected x86_64 or aarch64)

@@ -38,7 +38,7 @@ void program_main(const argdata_t *ad) {
   if (strcmp(how, "abort") == 0)
     abort();
   if (strcmp(how, "illegal") == 0)
-    __builtin_trap();
+    __asm__ volatile(".long 0x0b0f"); /* x86-64: UD2; aarch64: UDF */
   if (strcmp(how, "stack") == 0)
     overflow_stack(0);
   if (strcmp(how, "data") == 0)

@@ -11,6 +11,7 @@ import time
 
 import vm
 
+ARCHS = os.environ.get("VIRGA_ARCHS", "x86_64").split()  # `make test` says which it has built
 LIMIT = 300  # seconds until a wait is called a hang
 
 
@@ -22,19 +23,25 @@ def app(arch, name):
     return f"{build_dir(arch)}/apps/{name}"
 
 
-def make_image(arch, program, config, out):
-    """Runs the image builder; `config` is YAML text or a path. Returns the image's path."""
+def make_image(arch, program, config, out, variant=""):
+    """Runs the image builder; `config` is YAML text or a path. Returns the image's path. `variant` names
+    a kernel built with other options, such as "-debug-ubsan"."""
     if "\n" in config:
         path = str(out) + ".yaml"
         with open(path, "w") as file:
             file.write(config)
         config = path
-    image = str(out) + (".elf" if arch == "x86_64" else ".image")
-    kernel = f"{build_dir(arch)}/kernel"
+    image = str(out) + vm.SUFFIX[arch]
+    kernel = f"{build_dir(arch)}/kernel{variant}"
     subprocess.run(["build/host/mkimage", "--kernel", kernel + ".elf", "--symbols",
                     kernel + ".symbols", "--program", program, "--config", config, "-o", image],
                    check=True)
     return image
+
+
+def qemu_status(arch, code):
+    """What QEMU exits with for our power-off code: isa-debug-exit doubles it."""
+    return 2 * code + 1 if arch == "x86_64" else code
 
 
 def make_disk(image, disk, cmdline=""):
@@ -43,9 +50,10 @@ def make_disk(image, disk, cmdline=""):
 
 
 def compile_guest(arch, source, out, flags=()):
-    """Compiles a C file with the SDK. Returns the program's path."""
+    """Compiles a C file, or a list of them, with the SDK. Returns the program's path."""
+    sources = [source] if isinstance(source, str) else source
     subprocess.run([f"build/sdk/bin/{arch}-unknown-cloudabi-cc", "-Os", "-Wall", *flags, "-o", str(out),
-                    source], check=True)
+                    *sources], check=True)
     return str(out)
 
 
@@ -108,7 +116,8 @@ class Machine:
         return self.process.returncode, status, line
 
     def connect(self):
-        """A connection to the guest's port. QEMU accepts it before the guest listens."""
+        """A connection to the guest's port. QEMU accepts it before the guest listens, but tells the guest only
+        once and again after 7 seconds: wait for the console to say that it listens, if it does."""
         while True:
             try:
                 s = socket.create_connection(("127.0.0.1", self.port), LIMIT)

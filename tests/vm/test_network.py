@@ -7,9 +7,8 @@ import threading
 
 import pytest
 
-from machine import Machine, compile_guest, make_image, open_connection, read_all
+from machine import ARCHS, Machine, compile_guest, make_image, open_connection, read_all
 
-ARCHS = ["x86_64"]
 MIB = 1 << 20
 TRANSFER = 64 * MIB
 CONNECTIONS = 10000
@@ -51,19 +50,25 @@ def test_address(arch, cmdline, line, tmp_path):
                        for word in machine.command]
     with machine:
         machine.wait_for(line)
+        machine.wait_for("ready")
         assert exchange(machine, b"hello") == b"hello"
 
 
 def source_ports():
-    """Ports of our own, found free once and then bound explicitly for every connection."""
-    held = [socket.socket() for _ in range(SOURCE_PORTS)]
-    for s in held:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
+    """Ports of our own, bound explicitly for every connection: from below those that systems give out by
+    themselves, so that nobody takes one between two connections."""
+    ports = []
+    for port in random.sample(range(10000, 32768), 20 * SOURCE_PORTS):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        ports.append(port)
+        if len(ports) == SOURCE_PORTS:
+            return ports
+    raise AssertionError("no free ports")
 
 
 def connect_from(machine, port):
@@ -123,6 +128,7 @@ def test_concurrent_connections(arch, tmp_path):
         "root: !file\n  path: htdocs\nlog: !fd stdout\nthreads: 4\n")
     image = make_image(arch, program, str(tmp_path / "c.yaml"), tmp_path / "image")
     with Machine(arch, image, guest_port=8080) as machine:
+        machine.wait_for("serving")
         sockets = [open_connection(machine, "/empty") for _ in range(64)]
         for i, s in enumerate(sockets):
             s.sendall(f"GET /{i}.bin HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())

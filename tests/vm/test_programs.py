@@ -1,9 +1,7 @@
 """The programs of apps/: the manual's two, and the web server that `make run` boots."""
 import pytest
 
-from machine import Machine, app, get, make_image, open_connection, read_all
-
-ARCHS = ["x86_64"]
+from machine import ARCHS, Machine, app, get, make_image, open_connection, read_all
 
 
 def config(name):
@@ -22,7 +20,8 @@ def test_hello(arch, name, tmp_path):
 @pytest.mark.parametrize("arch", ARCHS)
 def test_webserver(arch, tmp_path):
     image = make_image(arch, app(arch, "webserver"), config("webserver"), tmp_path / "image")
-    with Machine(arch, image, guest_port=12345) as machine:
+    with Machine(arch, image, guest_port=12345, cmdline="log=info") as machine:
+        machine.wait_for("by DHCP")  # it prints nothing itself
         answers = set()
         for _ in range(3):
             with machine.connect() as s:
@@ -50,6 +49,7 @@ def httpd(request, tmp_path_factory):
                        root / "image")
     with Machine(request.param, image, guest_port=8080) as machine:
         machine.files = files
+        machine.wait_for("serving")
         yield machine
 
 
