@@ -15,6 +15,7 @@ enum {
   VECTOR_DOUBLE_FAULT = 8,
   VECTOR_PAGE_FAULT = 14,
   PF_WRITE = 1 << 1,
+  PF_USER = 1 << 2,
   PF_RESERVED = 1 << 3,
   PF_EXEC = 1 << 4,
 };
@@ -98,7 +99,9 @@ static void page_fault(struct trap_frame *f) {
 
   if ((!user_mode && fixup == NULL) || (f->error & PF_RESERVED))
     x86_trap_fatal(f);
-  bool served = user_range_ok(va, 1);
+  /* What the processor accesses with its own rights for an instruction of the program (a descriptor,
+   * or a far return's stack, where SMAP forbids it) would fault again for ever. */
+  bool served = user_range_ok(va, 1) && (!user_mode || (f->error & PF_USER) != 0);
   signal_t sig = SIGSEGV;
   const char *what = "page fault";
   if (served && !fault_page(va, fault_access(f->error))) {
