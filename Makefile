@@ -142,7 +142,7 @@ IMAGE := $(OUT)/$(NAME)
 BOOTABLE := $(IMAGE).$(if $(filter aarch64,$(ARCH)),image,elf)
 VM_FLAGS = --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG)
 
-.PHONY: kernel image-elf image run run-machine run-gdb test bench lint format size clean help FORCE
+.PHONY: kernel image-elf image run run-machine run-gdb test bench conformance lint format size clean help FORCE
 kernel: $(KERNEL) $(OUT)/kernel$(VARIANT).symbols
 
 # Always made again: the YAML file names more files than make knows.
@@ -197,12 +197,19 @@ guest-programs: kernel $(APP_ELFS)
 test-programs: $(HOST_TESTS) $(FUZZERS) $(MKIMAGE) guest-programs
 	@for arch in $(filter-out $(ARCH),$(TEST_ARCHS)); do \
 	  $(MAKE) --no-print-directory ARCH=$$arch guest-programs || exit 1; done
+	@for arch in $(TEST_ARCHS); do \
+	  $(MAKE) --no-print-directory ARCH=$$arch DEBUG=1 UBSAN=1 kernel || exit 1; done
 
 test: test-programs
 	@VIRGA_ARCHS="$(TEST_ARCHS)" $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 $(if $(T),-k '$(T)') tests
 
 bench: guest-programs $(MKIMAGE)
 	@$(PYTHON) tests/bench/bench.py --arch $(ARCH) --write
+
+conformance: $(MKIMAGE)
+	@for arch in $(TEST_ARCHS); do \
+	  $(MAKE) --no-print-directory ARCH=$$arch guest-programs || exit 1; done
+	@$(PYTHON) tools/conformance $(TEST_ARCHS)
 
 lint:
 	@tools/lint
@@ -225,6 +232,7 @@ help:
 #:                        build the image, boot it in QEMU, show its console
 #:   make image APP=…     build/ARCH/NAME.elf (for -kernel; aarch64: NAME.image) and a disk, NAME.img
 #:   make test [T=name]   all tests, or those whose name contains it
+#:   make conformance    which system calls pass how many checks: docs/conformance.md
 #:   make bench           what requests, booting and memory cost
 #:   make run-gdb         boot stopped, with a debugger waiting at port 1234
 #:   make sdk             the C compiler for programs, build/sdk/bin/

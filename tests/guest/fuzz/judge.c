@@ -1,0 +1,187 @@
+/*
+ * The oracle: which rights a success takes, and what new descriptors may have. Reference 2.
+ */
+#include "fuzz.h"
+
+#define R(name) CLOUDABI_RIGHT_##name
+
+static const struct {
+  const char *name;
+  cloudabi_rights_t first, second; /* of its descriptors */
+} needs[] = {
+    {"fd_datasync", R(FD_DATASYNC), 0},
+    {"fd_pread", R(FD_READ) | R(FD_SEEK), 0},
+    {"fd_pwrite", R(FD_WRITE) | R(FD_SEEK), 0},
+    {"fd_read", R(FD_READ), 0},
+    {"fd_seek", R(FD_TELL), 0}, /* and fd_seek, if it moves */
+    {"fd_sync", R(FD_SYNC), 0},
+    {"fd_write", R(FD_WRITE), 0},
+    {"file_advise", R(FILE_ADVISE), 0},
+    {"file_allocate", R(FILE_ALLOCATE), 0},
+    {"file_create", R(FILE_CREATE_DIRECTORY), 0},
+    {"file_link", R(FILE_LINK_SOURCE), R(FILE_LINK_TARGET)},
+    {"file_open", R(FILE_OPEN), 0},
+    {"file_readdir", R(FILE_READDIR), 0},
+    {"file_readlink", R(FILE_READLINK), 0},
+    {"file_rename", R(FILE_RENAME_SOURCE), R(FILE_RENAME_TARGET)},
+    {"file_stat_fget", R(FILE_STAT_FGET), 0},
+    {"file_stat_get", R(FILE_STAT_GET), 0},
+    {"file_stat_put", R(FILE_STAT_PUT_TIMES), 0},
+    {"file_symlink", R(FILE_SYMLINK), 0},
+    {"file_unlink", R(FILE_UNLINK), 0},
+    {"mem_map", R(MEM_MAP), 0},
+    {"sock_accept", R(SOCK_ACCEPT), 0},
+    {"sock_recv", R(FD_READ), 0},
+    {"sock_send", R(FD_WRITE), 0},
+    {"sock_shutdown", R(SOCK_SHUTDOWN), 0},
+};
+
+/* Nothing in the image can be changed. */
+static const char *const never[] = {"fd_pwrite",   "file_allocate", "file_create", "file_link",
+                                    "file_rename", "file_symlink",  "file_unlink", "sock_accept"};
+
+static bool is(const struct fuzz_call *c, const char *name) {
+  return strcmp(c->call->name, name) == 0;
+}
+
+/* The rights beyond those of the table. */
+static cloudabi_rights_t more_needed(const struct fuzz_call *c) {
+  cloudabi_rights_t more = 0;
+  if (is(c, "fd_seek") && ((uint8_t)c->args[2] != CLOUDABI_WHENCE_CUR || c->args[1] != 0))
+    more |= R(FD_SEEK);
+  if (is(c, "mem_map") && (c->args[2] & (CLOUDABI_PROT_READ | CLOUDABI_PROT_WRITE)) != 0)
+    more |= R(FD_READ);
+  if (is(c, "mem_map") && (c->args[2] & CLOUDABI_PROT_EXEC) != 0)
+    more |= R(MEM_MAP_EXEC);
+  if (is(c, "mem_map") && (c->args[2] & CLOUDABI_PROT_WRITE) != 0 &&
+      (c->args[3] & CLOUDABI_MAP_SHARED) != 0)
+    more |= R(FD_WRITE);
+  if (is(c, "file_open") && (c->args[3] & CLOUDABI_O_CREAT) != 0)
+    more |= R(FILE_CREATE_FILE);
+  return more;
+}
+
+static const char *judge_rights(const struct fuzz_call *c) {
+  for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+    if (is(c, never[i]))
+      return "it changed what is read-only";
+  }
+  for (unsigned i = 0; i < c->fds; i++) {
+    if (c->fd[i] == NULL)
+      return "its descriptor is not open";
+  }
+  for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+    if (!is(c, needs[i].name) || c->fds == 0)
+      continue;
+    if (((needs[i].first | more_needed(c)) & ~c->fd[0]->base) != 0)
+      return "its descriptor lacks the right";
+    if (c->fds > 1 && (needs[i].second & ~c->fd[1]->base) != 0)
+      return "its second descriptor lacks the right";
+  }
+  return NULL;
+}
+
+/* ---- The model ---- */
+
+static struct fuzz_fd *free_slot(struct fuzz_worker *w) {
+  for (unsigned i = 0; i < FUZZ_FDS; i++) {
+    if (!w->fds[i].open)
+      return &w->fds[i];
+  }
+  return NULL;
+}
+
+/* A new number: compared with what it must have at most, or exactly. */
+static const char *enter(struct fuzz_worker *w, cloudabi_fd_t fd, cloudabi_rights_t base,
+                         cloudabi_rights_t inheriting, bool exactly) {
+  struct cloudabi_fdstat st;
+  struct fuzz_fd *slot = free_slot(w);
+  if (cloudabi_sys_fd_stat_get(fd, &st) != 0)
+    return "the new descriptor is not open";
+  if ((st.fs_rights_base & ~base) != 0 || (st.fs_rights_inheriting & ~inheriting) != 0)
+    return "the new descriptor has rights that nobody gave";
+  if (exactly && (st.fs_rights_base != base || st.fs_rights_inheriting != inheriting))
+    return "the new descriptor lacks rights";
+  if (slot == NULL) {
+    cloudabi_sys_fd_close(fd);
+    return NULL;
+  }
+  *slot = (struct fuzz_fd){true, fd, st.fs_filetype, st.fs_rights_base, st.fs_rights_inheriting};
+  return NULL;
+}
+
+void fuzz_adopt(struct fuzz_worker *w) {
+  cloudabi_fd_t fd;
+  if (free_slot(w) != NULL && cloudabi_sys_fd_dup(fuzz.granted[fuzz_below(w, 3)], &fd) == 0)
+    enter(w, fd, UINT64_MAX, UINT64_MAX, false);
+}
+
+static cloudabi_fd_t result_fd(const struct fuzz_call *c, unsigned i) {
+  cloudabi_fd_t fd;
+  memcpy(&fd, (const void *)(uintptr_t)c->args[i], sizeof(fd));
+  return fd;
+}
+
+/* Another worker may have unmapped or overwritten a result in an arena. */
+static bool result_is_mine(const struct fuzz_worker *w, const struct fuzz_call *c, unsigned i) {
+  return c->args[i] >= (uintptr_t)w->out && c->args[i] < (uintptr_t)w->out + FUZZ_AREA_BYTES;
+}
+
+static const char *judge_stat_put(const struct fuzz_call *c) {
+  const struct cloudabi_fdstat *st = c->request;
+  struct fuzz_fd *fd = c->fd[0];
+  if ((uint16_t)c->args[2] == CLOUDABI_FDSTAT_FLAGS)
+    return (fd->base & R(FD_STAT_PUT_FLAGS)) == 0 ? "its descriptor lacks the right" : NULL;
+  if (st == NULL || (uintptr_t)st != c->args[1]) { /* read from an arena: ask */
+    struct cloudabi_fdstat now;
+    cloudabi_sys_fd_stat_get(fd->fd, &now);
+    bool more =
+        (now.fs_rights_base & ~fd->base) != 0 || (now.fs_rights_inheriting & ~fd->inheriting) != 0;
+    fd->base = now.fs_rights_base;
+    fd->inheriting = now.fs_rights_inheriting;
+    return more ? "rights came out of nothing" : NULL;
+  }
+  if ((st->fs_rights_base & ~fd->base) != 0 || (st->fs_rights_inheriting & ~fd->inheriting) != 0)
+    return "rights came out of nothing";
+  fd->base = st->fs_rights_base;
+  fd->inheriting = st->fs_rights_inheriting;
+  return NULL;
+}
+
+static const char *update(struct fuzz_worker *w, const struct fuzz_call *c) {
+  struct fuzz_fd *fd = c->fd[0];
+  if (is(c, "fd_close")) {
+    fd->open = false;
+  } else if (is(c, "fd_dup")) {
+    return result_is_mine(w, c, 1) ? enter(w, result_fd(c, 1), fd->base, fd->inheriting, true)
+                                   : NULL;
+  } else if (is(c, "fd_replace")) {
+    cloudabi_fd_t number = c->fd[1]->fd;
+    *c->fd[1] = *fd;
+    c->fd[1]->fd = number;
+  } else if (is(c, "fd_stat_put")) {
+    return judge_stat_put(c);
+  } else if (is(c, "file_open")) {
+    return result_is_mine(w, c, 5)
+               ? enter(w, result_fd(c, 5), fd->inheriting, fd->inheriting, false)
+               : NULL;
+  }
+  return NULL;
+}
+
+static bool unfinished(const struct fuzz_call *c) {
+  return is(c, "fd_create1") || is(c, "fd_create2");
+}
+
+const char *fuzz_judge(struct fuzz_worker *w, const struct fuzz_call *c, cloudabi_errno_t result) {
+  if (c->stack != NULL && result != 0)
+    c->stack->lock = 0;
+  if (result > CLOUDABI_ENOTCAPABLE)
+    return "no error number";
+  if (result == CLOUDABI_ENOSYS && !unfinished(c))
+    return "it is not there";
+  if (result != 0)
+    return NULL;
+  const char *wrong = judge_rights(c);
+  return wrong != NULL ? wrong : update(w, c);
+}

@@ -1,0 +1,38 @@
+/*
+ * What the tests of tests/guest/abi need to know of x86-64: the state in which a thread starts.
+ */
+#ifndef TESTS_GUEST_MACHINE_H
+#define TESTS_GUEST_MACHINE_H
+
+/* Offsets into struct machine_state, for start.S. */
+#define STATE_ARGUMENTS 0
+#define STATE_STACK 16
+#define STATE_TCB 24
+#define STATE_FLAGS 32
+#define STATE_FP 40
+#define STATE_OTHER 48
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+struct machine_state {
+  uint64_t argument[2];
+  uint64_t stack;
+  uint64_t tcb;   /* where the thread pointer says that the TCB lies */
+  uint64_t flags; /* RFLAGS */
+  uint64_t fp;    /* MXCSR, and the x87 control word in the upper half */
+  /* rax rbx rcx rdx rbp r8…r15, xmm0…xmm15 */
+  uint64_t other[13 + 32];
+};
+
+#define MACHINE_ELF 62
+#define MACHINE_USER_END 0x7ffffffff000ul /* the first address that no program has */
+/* As if the entry had been called. */
+#define MACHINE_STACK_OK(s) (((s)->stack + 8) % 16 == 0)
+/* Interrupts are on, the reserved bit is set; nothing else. */
+#define MACHINE_FLAGS_OK(s) ((s)->flags == 0x202)
+/* What the processor starts with. */
+#define MACHINE_FP_OK(s) ((s)->fp == (0x37full << 32 | 0x1f80))
+#endif
+
+#endif

@@ -1,0 +1,29 @@
+"""Random system calls in a kernel that checks itself: tests/guest/fuzz.
+
+By hand, any number of them: VIRGA_FUZZ_CALLS=20000000 VIRGA_FUZZ_SEED=7 make test T=fuzz_calls
+"""
+import os
+
+import pytest
+
+import abi
+from machine import ARCHS, Machine, compile_guest, make_image
+
+CALLS = int(os.environ.get("VIRGA_FUZZ_CALLS", 1000000))
+SEED = int(os.environ.get("VIRGA_FUZZ_SEED", 1))
+SOURCES = [f"tests/guest/fuzz/{name}.c" for name in ("fuzz", "generate", "judge")]
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("threads", [1, 6])
+def test_fuzz_calls(arch, threads, tmp_path):
+    abi.make_tree(tmp_path)
+    program = compile_guest(arch, SOURCES + ["tests/guest/abi/table.c"], tmp_path / "fuzz", ["-Wextra"])
+    config = abi.config(("dir", "digits")) + f"seed: {SEED}\ncalls: {CALLS // 2}\nthreads: {threads}\n"
+    image = make_image(arch, program, config, tmp_path / "image", "-debug-ubsan")
+    with Machine(arch, image) as machine:
+        _, status, last = machine.wait_end()
+        assert (status, last) == (0, "exit status 0"), machine.console[-4000:]
+        made, succeeded = (int(word, 16) for word in machine.console.split("made ")[1].split()[0:4:3])
+        assert made >= CALLS // 2
+        assert succeeded > made // 10, "most calls are refused at once: the fuzzer reaches nothing"
