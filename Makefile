@@ -232,7 +232,7 @@ help:
 #:                        build the image, boot it in QEMU, show its console
 #:   make image APP=…     build/ARCH/NAME.elf (for -kernel; aarch64: NAME.image) and a disk, NAME.img
 #:   make test [T=name]   all tests, or those whose name contains it
-#:   make conformance    which system calls pass how many checks: docs/conformance.md
+#:   make conformance     which system calls pass how many checks: docs/conformance.md
 #:   make bench           what requests, booting and memory cost
 #:   make run-gdb         boot stopped, with a debugger waiting at port 1234
 #:   make sdk             the C compiler for programs, build/sdk/bin/

@@ -99,8 +99,8 @@ static void page_fault(struct trap_frame *f) {
 
   if ((!user_mode && fixup == NULL) || (f->error & PF_RESERVED))
     x86_trap_fatal(f);
-  /* What the processor accesses with its own rights for an instruction of the program (a descriptor,
-   * or a far return's stack, where SMAP forbids it) would fault again for ever. */
+  /* What the processor accesses with its own rights for an instruction of the program would fault
+   * again for ever: a descriptor, or a far return's stack where SMAP forbids it. */
   bool served = user_range_ok(va, 1) && (!user_mode || (f->error & PF_USER) != 0);
   signal_t sig = SIGSEGV;
   const char *what = "page fault";

@@ -4,8 +4,8 @@
  * Included by every file of lwIP, in the kernel and in host units. All of lwIP runs under the
  * kernel lock: there is no other protection (NO_SYS).
  */
-#ifndef NET_PORT_ARCH_CC_H
-#define NET_PORT_ARCH_CC_H
+#ifndef NET_PORT_CC_H
+#define NET_PORT_CC_H
 
 #include <stddef.h>
 #include <stdint.h>
