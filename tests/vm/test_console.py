@@ -40,6 +40,7 @@ def inject_nmi(path):
 
 
 @pytest.mark.skipif("x86_64" not in ARCHS, reason="QEMU's aarch64 machine has no NMI to ask for")
+@pytest.mark.skipif("x86_64" not in ARCHS, reason="QEMU's ARM machine has no interrupt to inject")
 def test_panic_has_names_and_loses_no_line(tmp_path):
     monitor = str(tmp_path / "qmp")
     image = chatter("x86_64", tmp_path, 10**9)
