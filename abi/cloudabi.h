@@ -60,6 +60,7 @@ typedef uint64_t ABI_T(timestamp_t);
 typedef uint8_t ABI_T(ulflags_t);
 typedef uint64_t ABI_T(userdata_t);
 typedef uint8_t ABI_T(whence_t);
+typedef uint16_t ABI_T(subflags_t); /* up to v0.15 */
 
 /* Results of system calls; 0 is success. */
 enum {
@@ -412,7 +413,7 @@ struct ABI_T(send_out) {
 
 struct ABI_T(subscription) {
   ABI_T(userdata_t) userdata;
-  uint16_t unused; /* up to v0.15: flags of poll_fd */
+  ABI_T(subflags_t) flags; /* of poll_fd, up to v0.15; poll ignores them */
   ABI_T(eventtype_t) type;
   union {
     struct {
@@ -453,13 +454,6 @@ struct ABI_T(threadattr) {
   void *argument;
 };
 
-struct ABI_T(sockstat) { /* up to v0.13 */
-  char ss_sockname[20];
-  char ss_peername[20];
-  ABI_T(errno_t) ss_error;
-  uint32_t ss_state;
-};
-
 _Static_assert(sizeof(struct ABI_T(auxv)) == 16, "auxv");
 _Static_assert(sizeof(struct ABI_T(iovec)) == 16, "iovec");
 _Static_assert(sizeof(struct ABI_T(dirent)) == 24, "dirent");
@@ -477,6 +471,7 @@ _Static_assert(sizeof(struct ABI_T(subscription)) == 56, "subscription");
 _Static_assert(offsetof(struct ABI_T(subscription), clock.flags) == 48, "subscription");
 _Static_assert(offsetof(struct ABI_T(subscription), condvar.lock_scope) == 33, "subscription");
 _Static_assert(sizeof(struct ABI_T(threadattr)) == 32, "threadattr");
-_Static_assert(sizeof(struct ABI_T(sockstat)) == 48, "sockstat");
+
+#include "retired.h"
 
 #endif

@@ -101,7 +101,8 @@ static struct node *add_node(const char *name, filetype_t type) {
   if (*page == NULL && (*page = page_alloc_zero(0)) == NULL)
     boot_fail("not enough memory to index the image's files; give the machine more (-m)");
   struct node *n = node_at(node_count);
-  n->vnode = (struct vnode){&bootfs_ops, 1, type}; /* the index's own reference */
+  n->vnode =
+      (struct vnode){.ops = &bootfs_ops, .refs = 1, .type = type}; /* the index's own reference */
   n->name = name;
   n->number = node_count++;
   return n;

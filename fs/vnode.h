@@ -58,12 +58,17 @@ struct vnode_ops {
   /* Symbolic links: moves the contents, cut at uio's length. */
   errno_t (*readlink)(struct vnode *v, struct uio *uio);
 
+  /* Sockets and FIFOs: where ipc/ keeps who is bound to the node, or the pipe that its openers
+   * share. They hold the node meanwhile; the file system leaves it alone. */
+  void **(*endpoint)(struct vnode *v);
+
   /* Directories. lookup: a new reference; ENOENT. */
   errno_t (*lookup)(struct vnode *dir, const char *name, size_t len, struct vnode **child);
   /* The entries from `cookie` on (DIRCOOKIE_START, or a former `next`), "." and ".." included.
    * EINVAL: a cookie that was never given out. */
   errno_t (*readdir)(struct vnode *dir, dircookie_t cookie, struct dir_sink *sink);
-  /* A regular file or a directory; a new reference. */
+  /* A regular file or a directory, or, for the retired calls, the inode of a socket or a FIFO; a
+   * new reference. */
   errno_t (*create)(struct vnode *dir, const char *name, size_t len, filetype_t type,
                     struct vnode **child);
   errno_t (*symlink)(struct vnode *dir, const char *name, size_t len, const char *contents,
@@ -81,7 +86,7 @@ struct vnode_ops {
 struct vnode {
   const struct vnode_ops *ops;
   uint32_t refs;
-  filetype_t type; /* directory, regular file or symbolic link; others can't be opened */
+  filetype_t type; /* directory, regular file, symbolic link, socket or FIFO */
 };
 
 static inline struct vnode *vnode_ref(struct vnode *v) {

@@ -28,6 +28,13 @@ errno_t aspace_create(struct aspace **as);
 void aspace_destroy(struct aspace *as); /* not the one in use; takes NULL */
 struct arch_aspace *aspace_arch(struct aspace *as);
 
+/* A child's address space: shared mappings are shared, private memory is copied when either side
+ * writes to it. ENOMEM: there is none. */
+errno_t aspace_fork(struct aspace *parent, struct aspace **child);
+/* What a lock in shared memory is known by: the object behind a shared mapping at va and the offset
+ * in it. False: va is in private memory, or unmapped. */
+bool aspace_shared_object(struct aspace *as, uintptr_t va, struct memobj **obj, uint64_t *offset);
+
 /* Maps `size` bytes of obj (NULL: zeroes) from `offset` on. prot: MPROT bits of the ABI
  * (PROT_READ…), not WRITE and EXEC together. `*va` is the address with MAPPING_FIXED, else an
  * output: near the other mappings made so, the first one at a random place. `max_prot`: what a

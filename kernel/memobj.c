@@ -20,6 +20,12 @@ struct bytes {
   void *copies[]; /* of page first_copied + i; NULL: not needed so far */
 };
 
+void memobj_init(struct memobj *obj, const struct memobj_ops *ops) {
+  obj->ops = ops;
+  obj->refs = 1;
+  list_init(&obj->mappings);
+}
+
 void memobj_unref(struct memobj *obj) {
   if (obj == NULL)
     return;
@@ -76,7 +82,7 @@ errno_t memobj_bytes_create(const void *data, size_t n, struct memobj **out) {
   struct bytes *b = kzalloc(sizeof *b + copies * sizeof b->copies[0]);
   if (b == NULL)
     return ENOMEM;
-  b->obj = (struct memobj){.ops = &bytes_ops, .refs = 1};
+  memobj_init(&b->obj, &bytes_ops);
   b->data = data;
   b->size = n;
   b->first_copied = first_copied;

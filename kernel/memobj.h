@@ -12,10 +12,12 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
+#include "kernel/list.h"
 
 struct memobj {
   const struct memobj_ops *ops;
   uint32_t refs;
+  struct list mappings; /* of all address spaces; aspace.c's */
 };
 
 struct memobj_ops {
@@ -24,8 +26,14 @@ struct memobj_ops {
    * page. ERANGE: beyond the object's end; EIO, EROFS: it can't be had so (all of them a SIGBUS);
    * ENOMEM. */
   errno_t (*get_page)(struct memobj *obj, uint64_t offset, bool write, pa_t *pa);
+  /* Writes what was changed in [offset, offset + len) to the medium, for mem_sync. NULL: there is
+   * none. May sleep. EIO. */
+  errno_t (*sync)(struct memobj *obj, uint64_t offset, uint64_t len);
   void (*destroy)(struct memobj *obj);
 };
+
+/* refs = 1, no mappings. */
+void memobj_init(struct memobj *obj, const struct memobj_ops *ops);
 
 static inline struct memobj *memobj_ref(struct memobj *obj) {
   obj->refs++;
@@ -33,6 +41,10 @@ static inline struct memobj *memobj_ref(struct memobj *obj) {
 }
 
 void memobj_unref(struct memobj *obj); /* takes NULL */
+
+/* Takes the object's own pages of [offset, offset + len) out of all mappings (not the copies that
+ * private ones made), so that the next access asks for them again. */
+void memobj_revoke(struct memobj *obj, uint64_t offset, uint64_t len);
 
 /* An object over n bytes of kernel memory, which stay there and don't change; read-only. Complete
  * pages are mapped where they lie if `data` is page aligned; the others are copied when first

@@ -48,7 +48,7 @@ $(SDK_MUSL_HEADERS): $(SDK_MUSL)/.fetched
 	$(Q)touch $@
 
 SDK_OWN_HEADERS := $(wildcard sdk/include/*.h) argdata/argdata.h
-SDK_ABI_HEADERS := abi/cloudabi.h abi/errno.def abi/syscalls.def
+SDK_ABI_HEADERS := abi/cloudabi.h abi/retired.h abi/errno.def abi/syscalls.def
 
 $(SDK_HEADERS): $(SDK_MUSL_HEADERS) $(SDK_OWN_HEADERS) $(SDK_ABI_HEADERS) sdk/gen-syscalls.awk
 	$(Q)mkdir -p $(@D)/abi

@@ -11,3 +11,37 @@ errno_t sys_proc_exec(struct thread *t, fd_t fd, const void *data, size_t data_l
 errno_t sys_proc_fork(struct thread *t, fd_t *fd, tid_t *tid) {
   return ENOSYS;
 }
+
+errno_t sys_poll_fd(struct thread *t, fd_t fd, const struct subscription *in, size_t in_len,
+                    struct event *out, size_t out_len, const struct subscription *timeout,
+                    size_t *nevents) {
+  return ENOSYS;
+}
+
+errno_t sys_sock_stat_get(struct thread *t, fd_t sock, struct sockstat *buf, ssflags_t flags) {
+  return ENOSYS;
+}
+
+errno_t sys_sock_bind(struct thread *t, fd_t sock, fd_t fd, const char *path, size_t path_len) {
+  return ENOSYS;
+}
+
+errno_t sys_sock_connect(struct thread *t, fd_t sock, fd_t fd, const char *path, size_t path_len) {
+  return ENOSYS;
+}
+
+errno_t sys_sock_listen(struct thread *t, fd_t sock, backlog_t backlog) {
+  return ENOSYS;
+}
+
+errno_t sys_mem_lock(struct thread *t, const void *mapping, size_t mapping_len) {
+  return ENOSYS;
+}
+
+errno_t sys_mem_unlock(struct thread *t, const void *mapping, size_t mapping_len) {
+  return ENOSYS;
+}
+
+errno_t sys_thread_tcb_set(struct thread *t, void *tcb) {
+  return ENOSYS;
+}

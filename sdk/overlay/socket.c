@@ -14,29 +14,25 @@
 
 #include "sdk/overlay/overlay.h"
 
-/* CloudABI's socket addresses, as sock_accept tells them (up to v0.11). */
-enum { FAMILY_INET = 1, FAMILY_INET6 = 2 };
-
-static void peer_to_linux(struct sockaddr *address, socklen_t *size, const char name[static 20]) {
+/* From CloudABI's socket addresses, as sock_accept tells them (up to v0.11). */
+static void peer_to_linux(struct sockaddr *address, socklen_t *size,
+                          const struct cloudabi_sockaddr *name) {
   union {
     struct sockaddr any;
     struct sockaddr_in inet;
     struct sockaddr_in6 inet6;
   } peer = {.any.sa_family = AF_UNSPEC};
   socklen_t length = sizeof(peer.any.sa_family);
-  uint16_t port;
 
-  if (name[0] == FAMILY_INET) {
-    memcpy(&port, name + 6, sizeof(port));
+  if (name->sa_family == CLOUDABI_AF_INET) {
     peer.inet.sin_family = AF_INET;
-    peer.inet.sin_port = __builtin_bswap16(port);
-    memcpy(&peer.inet.sin_addr, name + 2, 4);
+    peer.inet.sin_port = __builtin_bswap16(name->sa_inet.port);
+    memcpy(&peer.inet.sin_addr, name->sa_inet.addr, 4);
     length = sizeof(peer.inet);
-  } else if (name[0] == FAMILY_INET6) {
-    memcpy(&port, name + 18, sizeof(port));
+  } else if (name->sa_family == CLOUDABI_AF_INET6) {
     peer.inet6.sin6_family = AF_INET6;
-    peer.inet6.sin6_port = __builtin_bswap16(port);
-    memcpy(&peer.inet6.sin6_addr, name + 2, 16);
+    peer.inet6.sin6_port = __builtin_bswap16(name->sa_inet6.port);
+    memcpy(&peer.inet6.sin6_addr, name->sa_inet6.addr, 16);
     length = sizeof(peer.inet6);
   }
   memcpy(address, &peer, length < *size ? length : *size);
@@ -55,7 +51,7 @@ CALL4(accept4, int, listener, struct sockaddr *, address, socklen_t *, size, int
   if (error != 0)
     return __error_socket(listener, error);
   if (address != NULL)
-    peer_to_linux(address, size, stat.ss_peername);
+    peer_to_linux(address, size, &stat.ss_peername);
   if (flags & SOCK_NONBLOCK)
     __fd_flags_set(fd, O_NONBLOCK);
   return fd;

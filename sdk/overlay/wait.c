@@ -27,7 +27,7 @@ struct arrays {
 static void subscribe(struct cloudabi_subscription *in, size_t index, int fd,
                       cloudabi_eventtype_t type) {
   in->userdata = index;
-  in->unused = 0;
+  in->flags = 0;
   in->type = type;
   in->fd_readwrite.fd = fd;
   in->fd_readwrite.flags = CLOUDABI_SUBSCRIPTION_FD_READWRITE_POLL;

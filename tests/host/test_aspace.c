@@ -85,10 +85,12 @@ static void writable_destroy(struct memobj *obj) {
   w->destroyed = true;
 }
 
-static const struct memobj_ops writable_ops = {writable_get, writable_destroy};
+static const struct memobj_ops writable_ops = {.get_page = writable_get,
+                                               .destroy = writable_destroy};
 
 static void writable_create(struct writable *w) {
-  *w = (struct writable){.obj = {&writable_ops, 1}};
+  *w = (struct writable){0};
+  memobj_init(&w->obj, &writable_ops);
   for (int i = 0; i < 16; i++)
     w->pages[i] = page_alloc_zero(0);
 }

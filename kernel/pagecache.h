@@ -1,0 +1,67 @@
+/*
+ * Page caches: the contents of a file as pages in memory, which read, write and mappings share.
+ *
+ * One per file of tmpfs or a disk, and per piece of shared memory. It is a memory object, so that
+ * mem_map maps its pages themselves; what a call wrote is in the mapping at once and the other way
+ * round. Pages that nobody has touched are not there (a sparse file) and read as zeroes.
+ *
+ * Kernel lock; sleeps only where an owner's operation does. The owner embeds it.
+ */
+#ifndef KERNEL_PAGECACHE_H
+#define KERNEL_PAGECACHE_H
+
+#include <stdbool.h>
+
+#include "kernel/memobj.h"
+#include "kernel/uio.h"
+
+struct pagecache;
+
+/* What the owner does; NULL: nothing, successfully. */
+struct pagecache_ops {
+  /* One page more will be held: ENOSPC, when the owner's file system has no room. */
+  errno_t (*charge)(struct pagecache *pc);
+  /* n pages were given back. */
+  void (*uncharge)(struct pagecache *pc, size_t n);
+  /* Fills a new page with what the medium holds at page `index`. NULL: zeroes. EIO. May sleep. */
+  errno_t (*fill)(struct pagecache *pc, uint64_t index, void *page);
+  /* A program is about to write to the page by a mapping. May sleep; ENOSPC, EIO. */
+  errno_t (*dirty)(struct pagecache *pc, uint64_t index);
+  /* The last reference went; the pages are gone. Frees what embeds it. Does not sleep. */
+  void (*destroy)(struct pagecache *pc);
+};
+
+struct pagecache {
+  struct memobj obj; /* its references are the cache's */
+  const struct pagecache_ops *ops;
+  uint64_t size_bytes; /* the file's size: mapped pages that begin behind it are a SIGBUS */
+  size_t pages;        /* held */
+  void *root;          /* radix tree of pages by index; private to pagecache.c */
+  unsigned height;
+};
+
+/* An empty one of size 0, with one reference. */
+void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops);
+
+/* The page that holds byte `index << PAGE_SHIFT`. Not held: with `create` it is made (charge,
+ * fill), else *page is NULL where the owner has no `fill` (a hole), and filled where it has.
+ * ENOMEM, ENOSPC, EIO. The page is the cache's. */
+errno_t pagecache_get(struct pagecache *pc, uint64_t index, bool create, void **page);
+
+/* Moves bytes up to the end of the file. EFAULT, ENOMEM, EIO; a part may have moved. */
+errno_t pagecache_read(struct pagecache *pc, struct uio *uio, uint64_t offset);
+/* Moves all bytes, and the end of the file if need be. ENOSPC, ENOMEM, EFAULT: what did move counts
+ * (0 then, and the size is that much), unless that is nothing. The caller has checked the limits
+ * of offsets. */
+errno_t pagecache_write(struct pagecache *pc, struct uio *uio, uint64_t offset);
+/* Makes the file this long: zeroes up to the new end, or its pages behind the new end given back
+ * and taken out of every mapping, and the rest of the last page zeroed. ENOMEM, EIO. */
+errno_t pagecache_resize(struct pagecache *pc, uint64_t size_bytes);
+/* Holds all pages of [offset, offset + len). ENOSPC, ENOMEM: those made stay. */
+errno_t pagecache_allocate(struct pagecache *pc, uint64_t offset, uint64_t len);
+
+/* A piece of shared memory that has no name: what fd_create1(SHARED_MEMORY) and anonymous shared
+ * mappings are. Size 0; one reference. ENOMEM. */
+errno_t pagecache_create_anonymous(struct pagecache **pc);
+
+#endif
