@@ -143,6 +143,14 @@ errno_t thread_sleep(uint64_t deadline_ns) {
   return t->wake_pending ? 0 : ETIMEDOUT;
 }
 
+void thread_sleep_firmly(void) {
+  struct thread *t = thread_current();
+  if (t->wake_pending)
+    return;
+  t->state = THREAD_SLEEPING;
+  schedule();
+}
+
 errno_t thread_pause(void) {
   thread_sleep_begin();
   return thread_sleep(arch_time_ns() + PAUSE_NS) == ECANCELED ? ECANCELED : 0;

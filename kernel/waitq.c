@@ -28,6 +28,14 @@ errno_t waitq_sleep(struct waitq *q, uint64_t deadline_ns) {
   return e;
 }
 
+void waitq_wait(struct waitq *q) {
+  struct waiter w;
+  thread_sleep_begin();
+  waitq_add(q, &w);
+  thread_sleep_firmly();
+  waitq_remove(&w);
+}
+
 void waitq_wake_one(struct waitq *q) {
   struct list *l = list_pop_front(&q->waiters);
   if (l != NULL)

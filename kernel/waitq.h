@@ -42,6 +42,11 @@ static inline void waitq_init(struct waitq *q) {
  * ECANCELED when the thread is to die: the caller unwinds and returns it. */
 errno_t waitq_sleep(struct waitq *q, uint64_t deadline_ns);
 
+/* Sleeps until a wake, even if the thread is to die: for what is sure to come soon and can't be
+ * left behind, like a device's answer. Something else may have woken it: test the condition again.
+ */
+void waitq_wait(struct waitq *q);
+
 /* Wakes all, or the first. The woken find their waiter unlinked: that is how poll() sees which of
  * its objects called. */
 void waitq_wake_all(struct waitq *q);
@@ -55,5 +60,7 @@ void waitq_add(struct waitq *q, struct waiter *w);
 void waitq_remove(struct waiter *w);
 void thread_sleep_begin(void);
 errno_t thread_sleep(uint64_t deadline_ns);
+/* For waitq_wait(). */
+void thread_sleep_firmly(void);
 
 #endif
