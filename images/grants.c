@@ -1,12 +1,9 @@
-/* The tags of grants.h, one function each. */
+/* The tags of grants.h, one function each, and the numbers of descriptors. */
 #include "images/grants.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "images/attributes.h"
+#include "images/grant_kinds.h"
 
 #define TAGS "!executable, !fd, !file, !socket"
 
@@ -35,120 +32,6 @@ static bool grant_executable(struct grants *grants, struct node *node, struct gr
                      node->kind == NODE_SEQ ? "sequence" : "map");
   }
   grant->line = "executable";
-  return true;
-}
-
-/* Looks at the host's file: it must be there, readable, and a file or a directory. */
-static bool check_file(struct grants *grants, const struct node *path, struct grant *grant) {
-  struct stat status;
-  if (stat(grant->path, &status) != 0 || access(grant->path, R_OK) != 0) {
-    return report_at(grants->report, path->at, "cannot open %s: %s; accepted: a file or directory",
-                     grant->path, strerror(errno));
-  }
-  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-    return report_at(grants->report, path->at,
-                     "%s is a device, pipe or socket; accepted: a file "
-                     "or directory",
-                     grant->path);
-  }
-  grant->directory = S_ISDIR(status.st_mode);
-  return true;
-}
-
-static bool grant_file(struct grants *grants, struct node *node, struct grant *grant) {
-  struct attributes attributes = {.tag = "!file", .names = {"path"}, .accepted = "path"};
-  grant->kind = GRANT_FILE;
-  if (!attributes_read(grants->report, node, &attributes)) {
-    return false;
-  }
-  const struct node *path = attributes.values[0];
-  if (path == NULL) {
-    return report_at(grants->report, node->at,
-                     "!file without its attribute path; accepted: path with the name of a file or "
-                     "directory");
-  }
-  grant->where = path->at;
-  if (path->length == 0 || strlen(path->text) != path->length) {
-    return report_at(grants->report, path->at,
-                     "a path that is empty or contains a NUL; accepted: the name of a file or "
-                     "directory");
-  }
-  grant->path = arena_printf(grants->arena, "%s%s", path->text[0] == '/' ? "" : grants->directory,
-                             path->text);
-  if (!check_file(grants, path, grant)) {
-    return false;
-  }
-  grant->line = arena_printf(grants->arena, "file files/%zu %s", grants->count,
-                             grant->directory ? "directory" : "file");
-  return true;
-}
-
-static bool socket_type(struct grants *grants, const struct node *type, struct grant *grant) {
-  if (type == NULL || node_is(type, "stream")) {
-    return true;
-  }
-  if (node_is(type, "dgram")) {
-    grant->dgram = true;
-    return true;
-  }
-  return report_at(grants->report, type->at, "socket type %s; accepted: stream, dgram",
-                   report_quote(type->text, type->length).text);
-}
-
-/* Two sockets cannot have one address. */
-static bool check_free(struct grants *grants, const struct grant *grant) {
-  for (size_t i = 0; i < grants->count && !grant->connect; i++) {
-    const struct grant *other = &grants->list[i];
-    if (other->kind == GRANT_SOCKET && !other->connect && other->dgram == grant->dgram &&
-        strcmp(other->address.text, grant->address.text) == 0) {
-      return report_at(grants->report, grant->where,
-                       "address %s is bound on line %u already; accepted: another address or port",
-                       grant->address.text, other->where.line);
-    }
-  }
-  return true;
-}
-
-static bool grant_socket(struct grants *grants, struct node *node, struct grant *grant) {
-  struct attributes attributes = {
-      .tag = "!socket",
-      .names = {"bind", "connect", "type"},
-      .accepted = "bind, connect, type",
-  };
-  grant->kind = GRANT_SOCKET;
-  if (!attributes_read(grants->report, node, &attributes)) {
-    return false;
-  }
-  const struct node *bind = attributes.values[0], *connect = attributes.values[1];
-  if (bind == NULL && connect == NULL) {
-    return report_at(grants->report, node->at,
-                     "!socket without an address; accepted: bind or connect with " ADDRESS_FORMS);
-  }
-  if (bind != NULL && connect != NULL) {
-    return report_at(grants->report, node->at,
-                     "!socket with both bind and connect; accepted: one "
-                     "of them");
-  }
-  const struct node *address = bind != NULL ? bind : connect;
-  grant->where = address->at;
-  grant->connect = connect != NULL;
-  const char *error = address_parse(address->text, address->length, &grant->address);
-  if (error != NULL) {
-    return report_at(grants->report, address->at, "address %s %s",
-                     report_quote(address->text, address->length).text, error);
-  }
-  if (grant->connect && grant->address.any) {
-    return report_at(grants->report, address->at,
-                     "connect to %s, which is nobody's address; "
-                     "accepted: " ADDRESS_FORMS,
-                     grant->address.text);
-  }
-  if (!socket_type(grants, attributes.values[2], grant) || !check_free(grants, grant)) {
-    return false;
-  }
-  const char *role = grant->connect ? "connect" : grant->dgram ? "bind" : "listen";
-  grant->line = arena_printf(grants->arena, "socket %s %s %s", grant->dgram ? "dgram" : "stream",
-                             role, grant->address.text);
   return true;
 }
 

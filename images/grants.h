@@ -15,8 +15,9 @@
 #define TAG_CLOUDABI "tag:nuxi.nl,2015:cloudabi/"
 
 enum grant_kind {
-  GRANT_FD,   /* the console */
-  GRANT_FILE, /* a host file or directory that goes into the image */
+  GRANT_FD,    /* the console */
+  GRANT_FILE,  /* a host file or directory that goes into the image */
+  GRANT_TMPFS, /* an empty directory in memory */
   GRANT_SOCKET,
   GRANT_EXECUTABLE, /* the program's own file */
 };
@@ -27,7 +28,7 @@ struct grant {
   struct position where; /* of its path or address */
   const char *line;      /* as the payload's grant table has it; no newline */
   const char *path;      /* GRANT_FILE: where it is on the host */
-  bool directory;        /* GRANT_FILE */
+  bool directory;        /* GRANT_FILE, GRANT_TMPFS */
   bool dgram;            /* GRANT_SOCKET: UDP, else TCP */
   bool connect;          /* GRANT_SOCKET: an outgoing connection, else bound (and listening) */
   struct address address;

@@ -78,6 +78,28 @@ enum parsed scalar_int(const char *text, size_t length, struct scalar_int *value
   return PARSED;
 }
 
+enum parsed scalar_size(const char *text, size_t length, uint64_t *bytes) {
+  static const char units[] = "KMG";
+  unsigned shift = 0;
+  bool has_b = length > 0 && text[length - 1] == 'B';
+  length -= has_b;
+  bool binary = has_b && length > 0 && text[length - 1] == 'i';
+  length -= binary;
+  const char *unit = length > 0 ? memchr(units, text[length - 1], sizeof(units) - 1) : NULL;
+  if (unit != NULL) {
+    shift = 10 * (unsigned)(unit - units + 1);
+    length--;
+  } else if (binary) {
+    return NOT_PARSED;
+  }
+  enum parsed parsed = natural(text, length, 10, bytes);
+  if (parsed == PARSED && *bytes > (uint64_t)INT64_MAX >> shift) {
+    return TOO_LARGE;
+  }
+  *bytes <<= shift;
+  return parsed;
+}
+
 static size_t digits(const char *text) {
   return strspn(text, "0123456789");
 }

@@ -1,7 +1,7 @@
 /*
- * Texts of scalars to values: the parsers that typing.c chooses from. Each takes the whole text,
- * which may contain NULs, and says whether it is one of its kind. docs/configuration.md has the
- * forms.
+ * Texts of scalars to values: the parsers that typing.c chooses from, and those of attributes. Each
+ * takes the whole text, which may contain NULs, and says whether it is one of its kind.
+ * docs/configuration.md has the forms.
  */
 #ifndef IMAGES_SCALARS_H
 #define IMAGES_SCALARS_H
@@ -31,6 +31,10 @@ struct scalar_int {
   uint64_t bits; /* two's complement when negative */
 };
 enum parsed scalar_int(const char *text, size_t length, struct scalar_int *value);
+
+/* A number of bytes: decimal digits, and K, M or G (of 1024) behind them if wanted, then B or iB.
+ */
+enum parsed scalar_size(const char *text, size_t length, uint64_t *bytes);
 
 /* The numbers of YAML 1.2's core schema, integers included, .inf and .nan. */
 enum parsed scalar_float(const char *text, size_t length, double *value);

@@ -1,5 +1,6 @@
 // sources: images/config.c images/yaml.c images/typing.c images/scalars.c images/timestamp.c
-// sources: images/grants.c images/attributes.c images/address.c images/hostfile.c images/report.c
+// sources: images/grants.c images/grant_file.c images/grant_socket.c
+// sources: images/attributes.c images/address.c images/hostfile.c images/report.c
 // sources: images/arena.c images/dump.c argdata/codec_read.c argdata/codec_write.c
 // sources: argdata/create.c argdata/get.c argdata/iterate.c argdata/print.c
 // libs: -lyaml
@@ -191,6 +192,10 @@ static const struct {
     {TAGS "[!file {path: page.html}, !file {path: page.html}]", "07850300000000850300000001",
      "file files/0 file\nfile files/1 file\n"},
     {TAGS "!file {path: ./htdocs/../page.html}", "0300000000", "file files/0 file\n"},
+    {TAGS "[!file {tmpfs: 4096}, !file {tmpfs: 4K}, !file {tmpfs: 16MB}, !file {tmpfs: 1GiB},\n"
+          " !file {tmpfs: 5000B}]",
+     "07850300000000850300000001850300000002850300000003850300000004",
+     "tmpfs 4096\ntmpfs 4096\ntmpfs 16777216\ntmpfs 1073741824\ntmpfs 5000\n"},
     {TAGS "!executable", "0300000000", "executable\n"},
     {TAGS "!executable ignored", "0300000000", "executable\n"},
     {TAGS "[!socket {bind: '[2001:DB8:0::1]:80'}, !socket {connect: 10.0.0.1:25},\n"

@@ -1,5 +1,6 @@
 // sources: images/config.c images/yaml.c images/typing.c images/scalars.c images/timestamp.c
-// sources: images/grants.c images/attributes.c images/address.c images/hostfile.c images/report.c
+// sources: images/grants.c images/grant_file.c images/grant_socket.c
+// sources: images/attributes.c images/address.c images/hostfile.c images/report.c
 // sources: images/arena.c argdata/codec_read.c argdata/codec_write.c
 // libs: -lyaml
 /*
@@ -116,10 +117,10 @@ static const struct {
      "web.yaml:3:1: !executable with a map; accepted: nothing behind "
      "it"},
     /* !file. */
-    {TAGS "!file htdocs", "web.yaml:3:1: !file with a scalar; accepted: a map with path"},
+    {TAGS "!file htdocs", "web.yaml:3:1: !file with a scalar; accepted: a map with path, tmpfs"},
     {TAGS "!file {}",
      "web.yaml:3:1: !file without its attribute path; accepted: path with the name "
-     "of a file or directory"},
+     "of a file or directory, or tmpfs with a size"},
     {TAGS "root: !file\n  path: htdcos\n",
      "web.yaml:4:9: cannot open htdcos: No such file or directory; accepted: a file or directory"},
     {TAGS "root: !file\n  path: /no/such/place\n",
@@ -137,7 +138,7 @@ static const struct {
      "web.yaml:3:14: a path that is empty or contains a NUL; "
      "accepted: the name of a file or directory"},
     {TAGS "!file {path: htdocs, mode: rw}",
-     "web.yaml:3:22: unknown attribute \"mode\" of !file; accepted: path"},
+     "web.yaml:3:22: unknown attribute \"mode\" of !file; accepted: path, tmpfs"},
     {TAGS "!file {path: htdocs, path: htdocs}",
      "web.yaml:3:22: attribute path of !file is given twice (also on line 3); accepted: once"},
     {TAGS "!file {path: [htdocs]}",
@@ -147,7 +148,30 @@ static const struct {
     {TAGS "!file {path: !fd stdout}",
      "web.yaml:3:14: attribute path of !file is not a string; accepted: a string"},
     {TAGS "!file {[path]: htdocs}",
-     "web.yaml:3:8: an attribute of !file that is not a name; accepted: path"},
+     "web.yaml:3:8: an attribute of !file that is not a name; accepted: path, tmpfs"},
+    {TAGS "!file {path: htdocs, tmpfs: 1M}",
+     "web.yaml:3:1: !file with both path and tmpfs; accepted: one of them"},
+    {TAGS "!file {tmpfs: 1T}",
+     "web.yaml:3:15: size \"1T\"; accepted: 4K or more, such as 512K, 16M, 1G"},
+    {TAGS "!file {tmpfs: }",
+     "web.yaml:3:15: size \"\"; accepted: 4K or more, such as 512K, 16M, 1G"},
+    {TAGS "!file {tmpfs: -1}",
+     "web.yaml:3:15: size \"-1\"; accepted: 4K or more, such as 512K, 16M, 1G"},
+    {TAGS "!file {tmpfs: M}",
+     "web.yaml:3:15: size \"M\"; accepted: 4K or more, such as 512K, 16M, 1G"},
+    {TAGS "!file {tmpfs: 16iB}",
+     "web.yaml:3:15: size \"16iB\"; accepted: 4K or more, such as 512K, 16M, 1G"},
+    {TAGS "!file {tmpfs: 1.5G}",
+     "web.yaml:3:15: size \"1.5G\"; accepted: 4K or more, such as 512K, 16M, 1G"},
+    {TAGS "!file {tmpfs: 4095}",
+     "web.yaml:3:15: size \"4095\" is too small; accepted: 4K or more, such as 512K, 16M, 1G"},
+    {TAGS "!file {tmpfs: 8589934592G}",
+     "web.yaml:3:15: size \"8589934592G\" is too large; accepted: 4K or more, such as 512K, 16M, "
+     "1G"},
+    {TAGS "!file {tmpfs: 99999999999999999999}",
+     "web.yaml:3:15: size \"99999999999999999999\" is too large; accepted: 4K or more, such as "
+     "512K, "
+     "16M, 1G"},
     /* !socket. */
     {TAGS "!socket 0.0.0.0:80",
      "web.yaml:3:1: !socket with a scalar; accepted: a map with bind, "
