@@ -32,7 +32,17 @@ errno_t aspace_create(struct aspace **out) {
   return 0;
 }
 
+/* Makes the mapping known to its object, which it keeps a reference to. */
+static void mapping_link(struct mapping *m) {
+  list_init(&m->link);
+  if (m->obj != NULL) {
+    memobj_ref(m->obj);
+    list_push_back(&m->obj->mappings, &m->link);
+  }
+}
+
 static void mapping_free(struct mapping *m) {
+  list_remove(&m->link);
   memobj_unref(m->obj);
   kfree(m);
 }
@@ -97,8 +107,7 @@ static void split(struct aspace *as, uintptr_t va, struct mapping *upper) {
   *upper = *m;
   upper->offset = offset_at(m, va);
   upper->start = va;
-  if (upper->obj != NULL)
-    memobj_ref(upper->obj);
+  mapping_link(upper);
   m->end = va;
   maptree_update(as->root, m);
   maptree_insert(&as->root, upper);
@@ -187,12 +196,14 @@ errno_t aspace_map(struct aspace *as, uintptr_t *va, size_t size, mprot_t prot, 
   }
   *m = (struct mapping){.start = at,
                         .end = at + size,
-                        .obj = obj != NULL ? memobj_ref(obj) : NULL,
+                        .as = as,
+                        .obj = obj,
                         .offset = obj != NULL ? offset : 0,
                         .name = name,
                         .prot = prot,
                         .max_prot = max_prot,
                         .flags = flags & MAPPING_SHARED};
+  mapping_link(m);
   maptree_insert(&as->root, m);
   as->count++;
   merge_at(as, at + size);

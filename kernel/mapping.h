@@ -14,8 +14,10 @@ struct mapping {
   uintptr_t start, end; /* page aligned, not empty */
   uintptr_t lo, hi;     /* of the subtree: its first start and last end */
   size_t max_gap;       /* the largest hole between two mappings of the subtree */
-  struct memobj *obj;   /* NULL: zeroes */
-  uint64_t offset;      /* in obj, of start; 0 without obj */
+  struct aspace *as;
+  struct list link;   /* in obj->mappings */
+  struct memobj *obj; /* NULL: zeroes */
+  uint64_t offset;    /* in obj, of start; 0 without obj */
   const char *name;
   mprot_t prot, max_prot;
   uint8_t flags; /* MAPPING_SHARED or 0 */

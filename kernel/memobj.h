@@ -42,8 +42,8 @@ static inline struct memobj *memobj_ref(struct memobj *obj) {
 
 void memobj_unref(struct memobj *obj); /* takes NULL */
 
-/* Takes the object's own pages of [offset, offset + len) out of all mappings (not the copies that
- * private ones made), so that the next access asks for them again. */
+/* aspace_share.c: takes the object's own pages of [offset, offset + len) out of all mappings (not
+ * the copies that private ones made), so that the next access asks for them again. */
 void memobj_revoke(struct memobj *obj, uint64_t offset, uint64_t len);
 
 /* An object over n bytes of kernel memory, which stay there and don't change; read-only. Complete

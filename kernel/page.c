@@ -25,7 +25,8 @@ enum { BLOCK_NONE, BLOCK_FREE, BLOCK_USED };
 
 struct page {
   uint32_t refs : 24;
-  uint32_t order : 5;
+  uint32_t order : 4;
+  uint32_t cached : 1; /* a memory object's own */
   uint32_t state : 3;
 };
 
@@ -243,6 +244,18 @@ uint32_t page_refs(const void *page) {
   const struct page *r = record_of(page);
   ASSERT(r->state == BLOCK_USED);
   return r->refs;
+}
+
+void page_set_cached(void *page) {
+  struct page *r = record_of(page);
+  ASSERT(r->state == BLOCK_USED && r->order == 0);
+  r->cached = true;
+}
+
+bool page_cached(const void *page) {
+  const struct page *r = record_of(page);
+  ASSERT(r->state == BLOCK_USED);
+  return r->cached;
 }
 
 bool page_managed(const void *page) {

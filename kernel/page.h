@@ -15,6 +15,8 @@
 
 #define PAGE_ORDER_MAX 10 /* 4 MiB blocks */
 #define PAGE_REFS_MAX ((1u << 24) - 1)
+/* What memory for programs and their files leaves to the kernel and to stacks mapped already. */
+#define PAGE_RESERVE 16
 
 struct bootinfo;
 
@@ -37,6 +39,10 @@ void page_ref(void *page);
 /* Drops one; the last frees the page. */
 void page_unref(void *page);
 uint32_t page_refs(const void *page);
+/* Marks an order-0 page as a memory object's own until it is freed: memobj_revoke() knows it from
+ * the copies that private mappings made. */
+void page_set_cached(void *page);
+bool page_cached(const void *page);
 /* Whether the allocator manages the memory there (false: the kernel image, its payload, a device).
  */
 bool page_managed(const void *page);

@@ -5,7 +5,8 @@
  * mem_map maps its pages themselves; what a call wrote is in the mapping at once and the other way
  * round. Pages that nobody has touched are not there (a sparse file) and read as zeroes.
  *
- * Kernel lock; sleeps only where an owner's operation does. The owner embeds it.
+ * Kernel lock; sleeps only where an owner's operation does. The owner embeds it, and keeps calls
+ * that change the size apart if its operations sleep; page faults come in at any time.
  */
 #ifndef KERNEL_PAGECACHE_H
 #define KERNEL_PAGECACHE_H
@@ -27,6 +28,9 @@ struct pagecache_ops {
   errno_t (*fill)(struct pagecache *pc, uint64_t index, void *page);
   /* A program is about to write to the page by a mapping. May sleep; ENOSPC, EIO. */
   errno_t (*dirty)(struct pagecache *pc, uint64_t index);
+  /* Writes what was changed in [offset, offset + len) to the medium, for mem_sync. May sleep; EIO.
+   */
+  errno_t (*sync)(struct pagecache *pc, uint64_t offset, uint64_t len);
   /* The last reference went; the pages are gone. Frees what embeds it. Does not sleep. */
   void (*destroy)(struct pagecache *pc);
 };
@@ -38,6 +42,7 @@ struct pagecache {
   size_t pages;        /* held */
   void *root;          /* radix tree of pages by index; private to pagecache.c */
   unsigned height;
+  uint32_t shrinks; /* how often pages were given back: who filled one meanwhile starts again */
 };
 
 /* An empty one of size 0, with one reference. */

@@ -11,9 +11,6 @@
 #include "kernel/thread.h"
 #include "kernel/user.h"
 
-/* Pages that new anonymous memory leaves to the kernel and to stacks that are mapped already. */
-#define RESERVE_PAGES 16
-
 static bool prot_ok(mprot_t prot) {
   return (prot & ~(PROT_EXEC | PROT_WRITE | PROT_READ)) == 0 &&
          (prot & (PROT_EXEC | PROT_WRITE)) != (PROT_EXEC | PROT_WRITE);
@@ -99,7 +96,7 @@ static errno_t map_anonymous(struct thread *t, uintptr_t *va, size_t len, mprot_
     return EINVAL;
   /* Memory comes at the first access, when there is nobody left to tell that there is none. So what
    * exceeds the free memory is refused here, unless it is a mere reservation of addresses. */
-  if ((prot & PROT_WRITE) != 0 && (len >> PAGE_SHIFT) + RESERVE_PAGES > page_free_count())
+  if ((prot & PROT_WRITE) != 0 && (len >> PAGE_SHIFT) + PAGE_RESERVE > page_free_count())
     return ENOMEM;
   return aspace_map(t->process->aspace, va, len, prot, PROT_READ | PROT_WRITE | PROT_EXEC,
                     mapping_flags(flags), NULL, 0, "memory");

@@ -1,5 +1,5 @@
 // sources: kernel/aspace.c kernel/aspace_fault.c kernel/aspace_print.c kernel/maptree.c
-// sources: kernel/memobj.c kernel/heap.c kernel/page.c
+// sources: kernel/memobj.c kernel/heap.c kernel/page.c kernel/aspace_share.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* Address spaces: against a model page by page, and the promises that a program notices. */
 #include "tests/host/fake_aspace.h"
