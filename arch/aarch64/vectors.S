@@ -168,6 +168,7 @@ FUNCTION a64_return_to_user
   mrs x4, esr_el1
   mrs x5, far_el1
   stp x4, x5, [sp, #A64_FRAME_ESR]
+  add x2, x2, #1 /* for the backtrace: the interrupted instruction as a call, a byte long */
   stp x29, x2, [sp, #A64_FRAME_RECORD]
   add x29, sp, #A64_FRAME_RECORD
   mov x0, sp

@@ -88,8 +88,9 @@ trap_in_kernel:
   cld
   USER_ACCESS_END /* it may be a user copy that faulted; IRET restores the flag */
   mov %rsp, %rdi
-  /* A frame record for the backtrace: the interrupted instruction as a caller. */
+  /* A frame record for the backtrace: the interrupted instruction as a call, a byte long. */
   push X86_FRAME_RIP(%rdi)
+  incq (%rsp)
   push %rbp
   mov %rsp, %rbp
   call x86_trap
@@ -112,6 +113,7 @@ trap_emergency:
 1:
   mov %rsp, %rdi
   push X86_FRAME_RIP(%rdi)
+  incq (%rsp)
   push %rbp
   mov %rsp, %rbp
   call x86_trap_fatal

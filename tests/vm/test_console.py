@@ -2,12 +2,15 @@
 import json
 import re
 import socket
+import subprocess
 
 import pytest
 
-from machine import ARCHS, LIMIT, Machine, compile_guest, make_image
+from gdbstub import GdbStub
+from machine import ARCHS, LIMIT, Machine, build_dir, compile_guest, make_image, qemu_status
 
 YAML = "%TAG ! tag:nuxi.nl,2015:cloudabi/\n---\nlog: !fd stdout\ncount: {}\n"
+INVALID_INSTRUCTION = {"x86_64": b"\x0f\x0b", "aarch64": bytes(4)}  # ud2, udf #0
 
 
 def chatter(arch, tmp_path, count):
@@ -39,23 +42,54 @@ def inject_nmi(path):
             lines.readline()
 
 
-@pytest.mark.skipif("x86_64" not in ARCHS, reason="QEMU's aarch64 machine has no NMI to ask for")
-@pytest.mark.skipif("x86_64" not in ARCHS, reason="QEMU's ARM machine has no interrupt to inject")
-def test_panic_has_names_and_loses_no_line(tmp_path):
+def kernel_address(arch, name):
+    symbols = subprocess.run(["llvm-nm", f"{build_dir(arch)}/kernel.elf"], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout
+    return int(re.search(rf"^([0-9a-f]+) [tT] {name}$", symbols, re.M)[1], 16)
+
+
+def panic_report(arch, machine):
+    """The machine panics: returns how many lines of the program came, all of them, and what came then."""
+    code, status, last = machine.wait_end()
+    assert (code, status) == (qemu_status(arch, 127), 127) and last.startswith("panic: ")
+    lines = machine.console.splitlines()
+    complete = 0
+    while lines[complete] == line(complete):
+        complete += 1
+    report = "\n".join(lines[complete:])
+    assert "kernel panic: " + last[len("panic: "):] in report
+    assert re.search(r"#0 [a-z_0-9]+\+0x", report), report
+    return complete, report
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_panic_has_names_and_loses_no_line(arch, tmp_path):
+    """The first instruction of a kernel function becomes an invalid one, under the program's feet."""
+    stub = str(tmp_path / "gdb")
+    function = "console_file_write"  # where all earlier lines are written, and the next has not begun
+    address = kernel_address(arch, function)
+    with Machine(arch, chatter(arch, tmp_path, 10**9),
+                 extra=["-gdb", f"unix:{stub},server=on,wait=off"]) as machine:
+        machine.wait_for(line(100))
+        with GdbStub(stub) as gdb:
+            gdb.run_to(address)
+            gdb.write_memory(address, INVALID_INSTRUCTION[arch])
+        complete, report = panic_report(arch, machine)
+        assert complete >= 100 and "of a console" not in report
+        # The second name: where the processor looks first whether the function may be called by pointer.
+        assert re.search(f"panic: (invalid instruction|branch target exception) at 0x{address:x}, ", report), report
+        assert re.search(rf"#\d+ {function}\+0x0\n +#\d+ [a-z0-9_]*syscall", report), report
+
+
+@pytest.mark.skipif("x86_64" not in ARCHS, reason="QEMU's aarch64 machine has no such interrupt to ask for")
+def test_panic_by_an_interrupt(tmp_path):
     monitor = str(tmp_path / "qmp")
     image = chatter("x86_64", tmp_path, 10**9)
     with Machine("x86_64", image, extra=["-qmp", f"unix:{monitor},server=on,wait=off"]) as machine:
         machine.wait_for(line(100))
         inject_nmi(monitor)
-        code, status, last = machine.wait_end()
-        assert (code, status) == (255, 127) and last.startswith("panic: ")
-        lines = machine.console.splitlines()
-        complete = 0
-        while lines[complete] == line(complete):
-            complete += 1
+        complete, report = panic_report("x86_64", machine)
         assert complete >= 100
         # The interrupt may come between giving bytes to the port and noting it: then the next line has a few of
         # them twice. Behind it is the report, and no line of the program's.
-        report = "\n".join(lines[complete + 1:])
-        assert "kernel panic: " in report and "of a console" not in report
-        assert re.search(r"#0 [a-z_0-9]+\+0x", report), report
+        assert "of a console" not in report.split("\n", 1)[1]
