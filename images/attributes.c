@@ -5,8 +5,7 @@
 
 #include "images/typing.h"
 
-/* A scalar that is a text by its tag, or has none. */
-static bool is_text(const struct node *node) {
+bool attributes_is_text(const struct node *node) {
   return node->kind == NODE_SCALAR && (node->tag == NULL || strcmp(node->tag, "!") == 0 ||
                                        strcmp(node->tag, TAG_YAML "str") == 0);
 }
@@ -22,7 +21,7 @@ static int find(const struct attributes *attributes, const struct node *key) {
 
 static bool read_one(struct report *report, const struct node *key, struct attributes *attributes) {
   const struct node *value = key->next;
-  if (!is_text(key)) {
+  if (!attributes_is_text(key)) {
     return report_at(report, key->at, "an attribute of %s that is not a name; accepted: %s",
                      attributes->tag, attributes->accepted);
   }
@@ -38,9 +37,11 @@ static bool read_one(struct report *report, const struct node *key, struct attri
                      "accepted: once",
                      name, attributes->tag, attributes->values[index]->at.line);
   }
-  if (!is_text(value)) {
-    return report_at(report, value->at, "attribute %s of %s is not a string; accepted: a string",
-                     name, attributes->tag);
+  bool list = attributes->may_list[index] && value->kind == NODE_SEQ && value->tag == NULL;
+  if (!list && !attributes_is_text(value)) {
+    const char *wanted = attributes->may_list[index] ? "a string or a sequence" : "a string";
+    return report_at(report, value->at, "attribute %s of %s is not %s; accepted: %s", name,
+                     attributes->tag, wanted, wanted);
   }
   attributes->values[index] = value;
   return true;

@@ -13,6 +13,7 @@ static void print_grant(const struct config *config, size_t fd, FILE *stream) {
     fprintf(stream, "  (%s)", grant->path);
   }
   fprintf(stream, "  %s:%u:%u\n", config->grants.report->config, grant->at.line, grant->at.column);
+  rights_print(&grant->rights, stream);
 }
 
 void dump_config(const struct config *config, FILE *stream) {

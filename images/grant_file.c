@@ -65,7 +65,11 @@ static bool grant_tmpfs(struct grants *grants, const struct node *size, struct g
 
 bool grant_file(struct grants *grants, struct node *node, struct grant *grant) {
   struct attributes attributes = {
-      .tag = "!file", .names = {"path", "tmpfs"}, .accepted = "path, tmpfs"};
+      .tag = "!file",
+      .names = {"path", "tmpfs", "rights", "inheriting"},
+      .accepted = "path, tmpfs, rights, inheriting",
+      .may_list = {false, false, true, true},
+  };
   if (!attributes_read(grants->report, node, &attributes)) {
     return false;
   }
@@ -80,5 +84,7 @@ bool grant_file(struct grants *grants, struct node *node, struct grant *grant) {
                      "!file with both path and tmpfs; accepted: one of them");
   }
   grant->where = path != NULL ? path->at : tmpfs->at;
-  return path != NULL ? grant_path(grants, path, grant) : grant_tmpfs(grants, tmpfs, grant);
+  bool made = path != NULL ? grant_path(grants, path, grant) : grant_tmpfs(grants, tmpfs, grant);
+  grant->rights.kind = grant->directory ? RIGHTS_DIRECTORY : RIGHTS_FILE;
+  return made && grant_rights(grants, attributes.values[2], attributes.values[3], grant);
 }

@@ -10,4 +10,9 @@
 bool grant_file(struct grants *grants, struct node *node, struct grant *grant);
 bool grant_socket(struct grants *grants, struct node *node, struct grant *grant);
 
+/* Takes away what the attributes `rights` and `inheriting` (NULL: not given) don't leave, of a
+ * grant that is complete otherwise. False with a report. */
+bool grant_rights(struct grants *grants, const struct node *rights, const struct node *inheriting,
+                  struct grant *grant);
+
 #endif

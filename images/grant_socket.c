@@ -33,8 +33,9 @@ static bool check_free(struct grants *grants, const struct grant *grant) {
 bool grant_socket(struct grants *grants, struct node *node, struct grant *grant) {
   struct attributes attributes = {
       .tag = "!socket",
-      .names = {"bind", "connect", "type"},
-      .accepted = "bind, connect, type",
+      .names = {"bind", "connect", "type", "rights", "inheriting"},
+      .accepted = "bind, connect, type, rights, inheriting",
+      .may_list = {false, false, false, true, true},
   };
   grant->kind = GRANT_SOCKET;
   if (!attributes_read(grants->report, node, &attributes)) {
@@ -70,5 +71,6 @@ bool grant_socket(struct grants *grants, struct node *node, struct grant *grant)
   const char *role = grant->connect ? "connect" : grant->dgram ? "bind" : "listen";
   grant->line = arena_printf(grants->arena, "socket %s %s %s", grant->dgram ? "dgram" : "stream",
                              role, grant->address.text);
-  return true;
+  grant->rights.kind = RIGHTS_SOCKET;
+  return grant_rights(grants, attributes.values[3], attributes.values[4], grant);
 }

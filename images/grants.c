@@ -3,36 +3,74 @@
 
 #include <string.h>
 
+#include "images/attributes.h"
 #include "images/grant_kinds.h"
 
 #define TAGS "!executable, !fd, !file, !socket"
 
-static bool grant_fd(struct grants *grants, struct node *node, struct grant *grant) {
-  grant->kind = GRANT_FD;
-  if (node->kind != NODE_SCALAR) {
-    return report_at(grants->report, node->at, "!fd with a %s; accepted: stdout, stderr",
-                     node->kind == NODE_SEQ ? "sequence" : "map");
+bool grant_rights(struct grants *grants, const struct node *rights, const struct node *inheriting,
+                  struct grant *grant) {
+  if (!rights_read(grants->report, rights, inheriting, &grant->rights)) {
+    return false;
   }
-  if (!node_is(node, "stdout") && !node_is(node, "stderr")) {
-    bool number = node->length > 0 && strspn(node->text, "0123456789") == node->length;
-    return report_at(grants->report, node->at, "!fd %s%s; accepted: stdout, stderr",
-                     report_quote(node->text, node->length).text,
-                     number                   ? ": a virtual machine inherits no descriptors"
-                     : node_is(node, "stdin") ? ": the console takes output only"
-                                              : "");
-  }
-  grant->line = arena_printf(grants->arena, "fd %s", node->text);
+  grant->line =
+      arena_printf(grants->arena, "%s%s", grant->line, rights_words(grants->arena, &grant->rights));
   return true;
 }
 
+/* `!fd stdout`, or with a map where there is more to say. */
+static bool grant_fd(struct grants *grants, struct node *node, struct grant *grant) {
+  struct attributes attributes = {
+      .tag = "!fd",
+      .names = {"fd", "rights"},
+      .accepted = "fd, rights",
+      .may_list = {false, true},
+  };
+  const struct node *fd = node;
+  grant->kind = GRANT_FD;
+  grant->rights.kind = RIGHTS_CONSOLE;
+  if (node->kind == NODE_SEQ) {
+    return report_at(grants->report, node->at,
+                     "!fd with a sequence; accepted: stdout, stderr, or a map with fd, rights");
+  }
+  if (node->kind == NODE_MAP) {
+    if (!attributes_read(grants->report, node, &attributes)) {
+      return false;
+    }
+    fd = attributes.values[0];
+  }
+  if (fd == NULL) {
+    return report_at(grants->report, node->at,
+                     "!fd without its attribute fd; accepted: fd with stdout or stderr");
+  }
+  if (!node_is(fd, "stdout") && !node_is(fd, "stderr")) {
+    bool number = fd->length > 0 && strspn(fd->text, "0123456789") == fd->length;
+    return report_at(grants->report, fd->at, "!fd %s%s; accepted: stdout, stderr",
+                     report_quote(fd->text, fd->length).text,
+                     number                 ? ": a virtual machine inherits no descriptors"
+                     : node_is(fd, "stdin") ? ": the console takes output only"
+                                            : "");
+  }
+  grant->line = arena_printf(grants->arena, "fd %s", fd->text);
+  return grant_rights(grants, attributes.values[1], NULL, grant);
+}
+
+/* `!executable` with nothing behind it, or with a map. */
 static bool grant_executable(struct grants *grants, struct node *node, struct grant *grant) {
+  struct attributes attributes = {
+      .tag = "!executable", .names = {"rights"}, .accepted = "rights", .may_list = {true}};
   grant->kind = GRANT_EXECUTABLE;
-  if (node->kind != NODE_SCALAR) {
-    return report_at(grants->report, node->at, "!executable with a %s; accepted: nothing behind it",
-                     node->kind == NODE_SEQ ? "sequence" : "map");
+  grant->rights.kind = RIGHTS_FILE;
+  if (node->kind == NODE_SEQ) {
+    return report_at(grants->report, node->at,
+                     "!executable with a sequence; accepted: nothing behind it, or a map with "
+                     "rights");
+  }
+  if (node->kind == NODE_MAP && !attributes_read(grants->report, node, &attributes)) {
+    return false;
   }
   grant->line = "executable";
-  return true;
+  return grant_rights(grants, attributes.values[0], NULL, grant);
 }
 
 static bool grant_switchboard(struct grants *grants, struct node *node, struct grant *grant) {

@@ -10,6 +10,7 @@
 #include "images/address.h"
 #include "images/arena.h"
 #include "images/report.h"
+#include "images/rights.h"
 #include "images/yaml.h"
 
 #define TAG_CLOUDABI "tag:nuxi.nl,2015:cloudabi/"
@@ -32,6 +33,7 @@ struct grant {
   bool dgram;            /* GRANT_SOCKET: UDP, else TCP */
   bool connect;          /* GRANT_SOCKET: an outgoing connection, else bound (and listening) */
   struct address address;
+  struct rights rights;
 };
 
 struct grants {

@@ -17,14 +17,17 @@
 #define WORDS_MAX 4
 #define NAME_MAX_BYTES 63 /* of the payload's entries that grants name */
 
+struct word {
+  const char *s;
+  size_t len;
+};
+
 struct line {
   const char *text;
   size_t len;
-  struct {
-    const char *s;
-    size_t len;
-  } word[WORDS_MAX];
+  struct word word[WORDS_MAX];
   size_t words;
+  rights_t base, inheriting; /* what it leaves of the rights; all: it doesn't say */
 };
 
 /* A grant: a file, with the rights of its descriptor. */
@@ -50,26 +53,59 @@ static void check(const struct line *l, errno_t e) {
     boot_fail("grant `%.*s`: error %u", (int)l->len, l->text, e);
 }
 
-static void split(struct line *l) {
-  size_t at = 0;
-  l->words = 0;
-  for (;;) {
-    size_t start = at;
-    while (at < l->len && l->text[at] != ' ')
-      at++;
-    if (l->words == WORDS_MAX || at == start)
+/* `digits`: the value's hexadecimal ones. */
+static rights_t parse_rights(const struct line *l, struct word digits) {
+  rights_t value = 0;
+  if (digits.len == 0 || digits.len > 2 * sizeof value)
+    bad(l, "malformed");
+  for (size_t i = 0; i < digits.len; i++) {
+    char c = digits.s[i];
+    if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
       bad(l, "malformed");
-    l->word[l->words].s = l->text + start;
-    l->word[l->words++].len = at - start;
-    if (at == l->len)
-      return;
-    at++;
+    value = value << 4 | (rights_t)(c <= '9' ? c - '0' : c - 'a' + 10);
   }
+  return value;
+}
+
+static bool is(struct word w, const char *s) {
+  return w.len == strlen(s) && memcmp(w.s, s, w.len) == 0;
 }
 
 static bool word_is(const struct line *l, size_t i, const char *s) {
-  return i < l->words && l->word[i].len == strlen(s) &&
-         memcmp(l->word[i].s, s, l->word[i].len) == 0;
+  return i < l->words && is(l->word[i], s);
+}
+
+/* A word `key=value`; they stand behind the others. False: `w` is none. */
+static bool option(struct line *l, struct word w) {
+  const char *sign = memchr(w.s, '=', w.len);
+  if (sign == NULL)
+    return false;
+  struct word key = {w.s, (size_t)(sign - w.s)}, value = {sign + 1, w.len - key.len - 1};
+  if (is(key, "rights"))
+    l->base &= parse_rights(l, value);
+  else if (is(key, "inheriting"))
+    l->inheriting &= parse_rights(l, value);
+  else
+    bad(l, "of words with `=`, this kernel knows rights=… and inheriting=…");
+  return true;
+}
+
+static void split(struct line *l) {
+  bool options = false;
+  l->base = l->inheriting = RIGHTS_ALL_EVER;
+  for (size_t at = 0; at <= l->len; at++) {
+    struct word w = {.s = l->text + at};
+    while (at < l->len && l->text[at] != ' ')
+      at++;
+    w.len = (size_t)(l->text + at - w.s);
+    if (option(l, w)) {
+      options = true;
+      continue;
+    }
+    if (options || l->words == WORDS_MAX || w.len == 0)
+      bad(l, "malformed");
+    l->word[l->words++] = w;
+  }
 }
 
 /* ---- The kinds ------------------------------------------------------------------------ */
@@ -149,6 +185,8 @@ void grants_install(struct fdtable *fds, const char *text, size_t bytes, bool ha
     line.len = (size_t)((newline != NULL ? newline : end) - text);
     split(&line);
     grant_line(&line, have_network, &grant);
+    grant.base &= line.base;
+    grant.inheriting &= line.inheriting;
     check(&line, fd_install(fds, grant.file, grant.base, grant.inheriting, &fd));
     ASSERT(fd == expected);
     text += line.len + 1;

@@ -8,6 +8,9 @@
  *     file files/3 directory           a directory of the payload
  *     socket stream listen 0.0.0.0:80  a listening socket (IPv6: [::]:80)
  *     executable                       the program itself
+ *
+ * Behind them `rights=HEX` and `inheriting=HEX` may follow: what the descriptor keeps of the rights
+ * that it would have, and of those that what is opened through it would.
  */
 #ifndef KERNEL_GRANTS_H
 #define KERNEL_GRANTS_H

@@ -94,6 +94,31 @@ static void test_rights(void **state) {
   assert_int_equal(world_live, 0);
 }
 
+/* What a line leaves of the rights; none that the descriptor would not have. */
+static void test_rights_taken_away(void **state) {
+  static const struct {
+    const char *line;
+    rights_t base, inheriting;
+  } table[] = {
+      {"fd stdout rights=40", 0x40, 0},
+      {"fd stdout rights=1ffffffffff inheriting=1ffffffffff", 0x10080048, 0},
+      {"file files/0 directory rights=c002 inheriting=2", 0xc000, 2},
+      {"file files/0 directory inheriting=c002 rights=ffffffffffffffff", 0x13eff698, 0xc002},
+      {"file files/0 directory inheriting=0", 0x13eff698, 0},
+      {"file files/1 file rights=42", 2, 0},
+      {"socket stream listen 0.0.0.0:80 rights=200000000", 0x200000000, 0x1ffffffffff},
+      {"executable rights=0", 0, 0},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    struct fd_entry *entry;
+    install(table[i].line, true);
+    assert_int_equal(fd_lookup(&fds, 0, &entry), 0);
+    assert_int_equal(entry->base, table[i].base);
+    assert_int_equal(entry->inheriting, table[i].inheriting);
+  }
+  fdtable_destroy(&fds);
+}
+
 static void test_empty_and_last_line(void **state) {
   install("", false);
   assert_int_equal(fds.count, 0);
@@ -112,6 +137,16 @@ static void test_refused(void **state) {
       {"fd  stdout", "grant `fd  stdout`: malformed"},
       {"fd stdout ", "grant `fd stdout `: malformed"},
       {"a b c d e", "grant `a b c d e`: malformed"},
+      {"fd rights=40 stdout", "grant `fd rights=40 stdout`: malformed"},
+      {"fd stdout rights=", "grant `fd stdout rights=`: malformed"},
+      {"fd stdout rights=4G", "grant `fd stdout rights=4G`: malformed"},
+      {"fd stdout rights=00000000000000000",
+       "grant `fd stdout rights=00000000000000000`: malformed"},
+      {"fd stdout right=40",
+       "grant `fd stdout right=40`: of words with `=`, this kernel knows rights=… and "
+       "inheriting=…"},
+      {"fd stdout =",
+       "grant `fd stdout =`: of words with `=`, this kernel knows rights=… and inheriting=…"},
       {"tmpfs 16M",
        "grant `tmpfs 16M`: this kernel has no such grant; expected fd, file, socket or "
        "executable"},
@@ -172,6 +207,7 @@ static void test_not_to_be_had(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rights),
+      cmocka_unit_test(test_rights_taken_away),
       cmocka_unit_test(test_empty_and_last_line),
       cmocka_unit_test(test_refused),
       cmocka_unit_test(test_not_to_be_had),

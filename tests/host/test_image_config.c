@@ -1,6 +1,6 @@
 // sources: images/config.c images/yaml.c images/typing.c images/scalars.c images/timestamp.c
 // sources: images/grants.c images/grant_file.c images/grant_socket.c
-// sources: images/attributes.c images/address.c images/hostfile.c images/report.c
+// sources: images/rights.c kernel/rights.c images/attributes.c images/address.c images/hostfile.c images/report.c
 // sources: images/arena.c images/dump.c argdata/codec_read.c argdata/codec_write.c
 // sources: argdata/create.c argdata/get.c argdata/iterate.c argdata/print.c
 // libs: -lyaml
@@ -196,6 +196,38 @@ static const struct {
           " !file {tmpfs: 5000B}]",
      "07850300000000850300000001850300000002850300000003850300000004",
      "tmpfs 4096\ntmpfs 4096\ntmpfs 16777216\ntmpfs 1073741824\ntmpfs 5000\n"},
+    /* Rights: words, names, and what is taken away; for the descriptor and what is opened through
+       it. */
+    {TAGS "[!fd {fd: stdout, rights: [fd_write, poll_fd_readwrite]}, !fd {fd: stdout, rights: "
+          "fd_write},\n"
+          " !fd stdout, !fd {fd: stdout}, !fd {fd: stdout, rights: []}, !fd {fd: stdout, rights: "
+          "-fd_write}]",
+     "0785030000000085030000000185030000000285030000000285030000000385030000000"
+     "4",
+     "fd stdout rights=10000040\nfd stdout rights=40\nfd stdout\nfd stdout rights=0\n"
+     "fd stdout rights=10080008\n"},
+    {TAGS "[!file {path: htdocs, rights: read-only}, !file {path: htdocs, rights: [file_open, "
+          "fd_read]},\n"
+          " !file {path: htdocs, rights: file_open, inheriting: [fd_read, fd_write]},\n"
+          " !file {path: htdocs, inheriting: [-proc_exec, -mem_map_exec]},\n"
+          " !file {path: htdocs, rights: all, inheriting: []},\n"
+          " !file {path: htdocs, rights: [read-only, file_unlink, -file_open]}]",
+     "07850300000000850300000001850300000002850300000003850300000004850300000005",
+     "file files/0 directory rights=101049c098 inheriting=111c49c0be\n"
+     "file files/1 directory rights=4000 inheriting=4002\n"
+     "file files/2 directory rights=4000 inheriting=42\n"
+     "file files/3 directory inheriting=1417ffffff\n"
+     "file files/4 directory rights=1413effe98 inheriting=0\n"
+     "file files/5 directory rights=1012498098 inheriting=111e4980be\n"},
+    {TAGS "[!file {path: page.html, rights: [fd_read]}, !file {tmpfs: 1M, rights: [file_open]},\n"
+          " !executable {rights: [proc_exec]}, !executable {}, !executable,\n"
+          " !socket {bind: 0.0.0.0:80, rights: [sock_accept, fd_read]},\n"
+          " !socket {bind: 0.0.0.0:81, inheriting: [fd_read, fd_write]}]",
+     "07850300000000850300000001850300000002850300000003850300000003850300000004850300000005",
+     "file files/0 file rights=2\ntmpfs 1048576 rights=4000 inheriting=4000\n"
+     "executable rights=100000000\nexecutable\n"
+     "socket stream listen 0.0.0.0:80 rights=200000002 inheriting=200000002\n"
+     "socket stream listen 0.0.0.0:81 inheriting=42\n"},
     {TAGS "!executable", "0300000000", "executable\n"},
     {TAGS "!executable ignored", "0300000000", "executable\n"},
     {TAGS "[!socket {bind: '[2001:DB8:0::1]:80'}, !socket {connect: 10.0.0.1:25},\n"
@@ -277,6 +309,32 @@ static void dump_reads_back(void **state) {
   assert_true(compared > 30);
 }
 
+/* The rights in words, whichever way is shorter. */
+static void dump_of_rights(void **state) {
+  (void)state;
+  static const char yaml[] = TAGS
+      "- !file {path: htdocs, rights: read-only, inheriting: [file_open, fd_read]}\n"
+      "- !file {tmpfs: 1M, rights: [-proc_exec, -mem_map_exec]}\n"
+      "- !fd {fd: stdout, rights: []}\n";
+  struct arena arena = {0};
+  struct config config;
+  assert_true(parse(&config, &arena, yaml, strlen(yaml)));
+  char *text = dump(&config, dump_config);
+  assert_string_equal(
+      strchr(text, '#'),
+      "# 19 bytes of argdata, 3 file descriptors\n"
+      "#   0  file files/0 directory rights=101049c098 inheriting=4002  (htdocs)  web.yaml:3:3\n"
+      "#      rights: read-only\n"
+      "#      inheriting: [fd_read, file_open]\n"
+      "#   1  tmpfs 1048576 rights=1413effe98 inheriting=1417ffffff  web.yaml:4:3\n"
+      "#      rights: all\n"
+      "#      inheriting: [-mem_map_exec, -proc_exec]\n"
+      "#   2  fd stdout rights=0  web.yaml:5:3\n"
+      "#      rights: []\n");
+  free(text);
+  arena_free(&arena);
+}
+
 static void dump_and_ports(void **state) {
   (void)state;
   static const char yaml[] = TAGS
@@ -303,10 +361,9 @@ static void dump_and_ports(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(good_configurations),
-      cmocka_unit_test(paths_begin_at_the_configuration),
-      cmocka_unit_test(dump_reads_back),
-      cmocka_unit_test(dump_and_ports),
+      cmocka_unit_test(good_configurations), cmocka_unit_test(paths_begin_at_the_configuration),
+      cmocka_unit_test(dump_reads_back),     cmocka_unit_test(dump_and_ports),
+      cmocka_unit_test(dump_of_rights),
   };
   return cmocka_run_group_tests(tests, enter_directory, leave_directory);
 }

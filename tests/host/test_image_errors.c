@@ -1,6 +1,6 @@
 // sources: images/config.c images/yaml.c images/typing.c images/scalars.c images/timestamp.c
 // sources: images/grants.c images/grant_file.c images/grant_socket.c
-// sources: images/attributes.c images/address.c images/hostfile.c images/report.c
+// sources: images/rights.c kernel/rights.c images/attributes.c images/address.c images/hostfile.c images/report.c
 // sources: images/arena.c argdata/codec_read.c argdata/codec_write.c
 // libs: -lyaml
 /*
@@ -111,13 +111,23 @@ static const struct {
      "stdout, stderr"},
     {TAGS "!fd console", "web.yaml:3:1: !fd \"console\"; accepted: stdout, stderr"},
     {TAGS "!fd", "web.yaml:3:1: !fd \"\"; accepted: stdout, stderr"},
-    {TAGS "!fd {name: stdout}", "web.yaml:3:1: !fd with a map; accepted: stdout, stderr"},
-    {TAGS "!fd [stdout]", "web.yaml:3:1: !fd with a sequence; accepted: stdout, stderr"},
+    {TAGS "!fd {name: stdout}",
+     "web.yaml:3:6: unknown attribute \"name\" of !fd; accepted: fd, rights"},
+    {TAGS "!fd {rights: all}",
+     "web.yaml:3:1: !fd without its attribute fd; accepted: fd with stdout or stderr"},
+    {TAGS "!fd {fd: 3}",
+     "web.yaml:3:10: !fd \"3\": a virtual machine inherits no descriptors; accepted: stdout, "
+     "stderr"},
+    {TAGS "!fd [stdout]",
+     "web.yaml:3:1: !fd with a sequence; accepted: stdout, stderr, or a map with fd, rights"},
     {TAGS "!executable {path: x}",
-     "web.yaml:3:1: !executable with a map; accepted: nothing behind "
-     "it"},
+     "web.yaml:3:14: unknown attribute \"path\" of !executable; accepted: rights"},
+    {TAGS "!executable [x]",
+     "web.yaml:3:1: !executable with a sequence; accepted: nothing behind it, or a map with "
+     "rights"},
     /* !file. */
-    {TAGS "!file htdocs", "web.yaml:3:1: !file with a scalar; accepted: a map with path, tmpfs"},
+    {TAGS "!file htdocs",
+     "web.yaml:3:1: !file with a scalar; accepted: a map with path, tmpfs, rights, inheriting"},
     {TAGS "!file {}",
      "web.yaml:3:1: !file without its attribute path; accepted: path with the name "
      "of a file or directory, or tmpfs with a size"},
@@ -138,7 +148,8 @@ static const struct {
      "web.yaml:3:14: a path that is empty or contains a NUL; "
      "accepted: the name of a file or directory"},
     {TAGS "!file {path: htdocs, mode: rw}",
-     "web.yaml:3:22: unknown attribute \"mode\" of !file; accepted: path, tmpfs"},
+     "web.yaml:3:22: unknown attribute \"mode\" of !file; accepted: path, tmpfs, rights, "
+     "inheriting"},
     {TAGS "!file {path: htdocs, path: htdocs}",
      "web.yaml:3:22: attribute path of !file is given twice (also on line 3); accepted: once"},
     {TAGS "!file {path: [htdocs]}",
@@ -148,7 +159,8 @@ static const struct {
     {TAGS "!file {path: !fd stdout}",
      "web.yaml:3:14: attribute path of !file is not a string; accepted: a string"},
     {TAGS "!file {[path]: htdocs}",
-     "web.yaml:3:8: an attribute of !file that is not a name; accepted: path, tmpfs"},
+     "web.yaml:3:8: an attribute of !file that is not a name; accepted: path, tmpfs, rights, "
+     "inheriting"},
     {TAGS "!file {path: htdocs, tmpfs: 1M}",
      "web.yaml:3:1: !file with both path and tmpfs; accepted: one of them"},
     {TAGS "!file {tmpfs: 1T}",
@@ -172,17 +184,67 @@ static const struct {
      "web.yaml:3:15: size \"99999999999999999999\" is too large; accepted: 4K or more, such as "
      "512K, "
      "16M, 1G"},
+    /* Rights. */
+    {TAGS "!fd {fd: stdout, rights: [fd_write, fd_raed]}",
+     "web.yaml:3:37: unknown right \"fd_raed\"; accepted: all, read-only, fd_stat_put_flags, "
+     "fd_write, "
+     "file_stat_fget, poll_fd_readwrite"},
+    {TAGS "!fd {fd: stdout, rights: -file_open}",
+     "web.yaml:3:26: the console cannot have the right file_open; accepted: all, read-only, "
+     "fd_stat_put_flags, fd_write, file_stat_fget, poll_fd_readwrite"},
+    {TAGS "!fd {fd: stdout, rights: fd_write, inheriting: all}",
+     "web.yaml:3:36: unknown attribute \"inheriting\" of !fd; accepted: fd, rights"},
+    {TAGS "!executable {rights: [fd_write]}",
+     "web.yaml:3:23: a file of the image cannot have the right fd_write; accepted: all, read-only, "
+     "fd_datasync, fd_read, fd_seek, fd_stat_put_flags, fd_sync, fd_tell"},
+    {TAGS "!file {path: page.html, inheriting: []}",
+     "web.yaml:3:37: nothing is opened through a file of the image; accepted: inheriting with a "
+     "directory or a socket"},
+    {TAGS "!file {path: htdocs, rights: readonly}",
+     "web.yaml:3:30: unknown right \"readonly\"; accepted: all, read-only, or names of rights such "
+     "as "
+     "fd_read, file_open"},
+    {TAGS "!file {path: htdocs, rights: }",
+     "web.yaml:3:30: unknown right \"\"; accepted: all, read-only, or names of rights such as "
+     "fd_read, "
+     "file_open"},
+    {TAGS "!file {path: htdocs, rights: [mem_mpa]}",
+     "web.yaml:3:31: unknown right \"mem_mpa\"; accepted: all, read-only, mem_map, mem_map_exec"},
+    {TAGS "!file {path: htdocs, rights: [sock_accept]}",
+     "web.yaml:3:31: a directory cannot have the right sock_accept; accepted: all, read-only, "
+     "sock_bind_directory, sock_connect_directory"},
+    {TAGS "!file {path: htdocs, rights: [fd_read], inheriting: all}",
+     "web.yaml:3:31: a directory itself cannot have the right fd_read; accepted: all, read-only, "
+     "fd_stat_put_flags, fd_sync"},
+    {TAGS "!file {path: htdocs, inheriting: [proc_exec, poll_wait]}",
+     "web.yaml:3:46: a directory cannot have the right poll_wait; accepted: all, read-only, "
+     "poll_fd_readwrite"},
+    {TAGS "!file {path: htdocs, rights: {fd_read: true}}",
+     "web.yaml:3:30: attribute rights of !file is not a string or a sequence; accepted: a string "
+     "or a "
+     "sequence"},
+    {TAGS "!file {path: htdocs, rights: [[fd_read]]}",
+     "web.yaml:3:31: a right that is not a name; accepted: all, read-only, or names of rights such "
+     "as "
+     "fd_read, file_open"},
+    {TAGS "!file {path: htdocs, rights: [!!int 1]}",
+     "web.yaml:3:31: a right that is not a name; accepted: all, read-only, or names of rights such "
+     "as "
+     "fd_read, file_open"},
+    {TAGS "!file {path: [htdocs], rights: all}",
+     "web.yaml:3:14: attribute path of !file is not a string; accepted: a string"},
     /* !socket. */
     {TAGS "!socket 0.0.0.0:80",
      "web.yaml:3:1: !socket with a scalar; accepted: a map with bind, "
-     "connect, type"},
+     "connect, type, rights, inheriting"},
     {TAGS "!socket {type: stream}",
      "web.yaml:3:1: !socket without an address; accepted: bind or "
      "connect with a.b.c.d:port, [v6]:port"},
     {TAGS "!socket {bind: 0.0.0.0:80, connect: 10.0.0.1:80}",
      "web.yaml:3:1: !socket with both bind and connect; accepted: one of them"},
     {TAGS "!socket {bind: 0.0.0.0:80, backlog: 5}",
-     "web.yaml:3:28: unknown attribute \"backlog\" of !socket; accepted: bind, connect, type"},
+     "web.yaml:3:28: unknown attribute \"backlog\" of !socket; accepted: bind, connect, type, "
+     "rights, inheriting"},
     {TAGS "!socket\n  bind: 0.0.0.0:80\n  type: seqpacket\n",
      "web.yaml:5:9: socket type \"seqpacket\"; accepted: stream, dgram"},
     {TAGS "!socket\n  bind: localhost:80\n",

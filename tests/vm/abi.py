@@ -13,8 +13,18 @@ GUEST = "tests/guest"
 PROGRAMS = {"clock": (), "random": (), "fd": ("dir", "digits"), "mem": ("dir", "pages"), "file": ("dir", "digits"),
             "names": ("dir", "digits"), "lock": (), "poll": ("dir", "digits"), "thread": (), "proc": ("dir", "digits"), "start": (),
             "order": ("dir", "digits"), "pointers": ("dir", "digits"), "limits": ("dir", "digits"),
-            "sock": ("dir", "listener")}
+            "sock": ("dir", "listener"), "grants": ("limited",)}
 GRANTS = {"dir": "dir: !file\n  path: tree\n", "digits": "file: !file\n  path: digits\n",
+          "limited": """log: !fd {fd: stdout, rights: [fd_write]}
+nothing: !fd {fd: stdout, rights: []}
+readonly: !file {path: tree, rights: read-only}
+noexec: !file {path: tree, rights: [-proc_exec, -mem_map_exec]}
+lister: !file {path: tree, rights: [file_readdir]}
+opener: !file {path: tree, rights: [file_open, file_stat_get], inheriting: [fd_read, fd_tell]}
+file: !file {path: digits, rights: [fd_read]}
+self: !executable {rights: [file_stat_fget]}
+listener: !socket {bind: 0.0.0.0:8080, rights: [sock_accept, fd_read]}
+""",
           "pages": "file: !file\n  path: pages\n", "listener": "listener: !socket\n  bind: 0.0.0.0:8080\n"}
 # Calls that the kernel does not have yet; everything about them may answer ENOSYS.
 NOT_YET = {"fd_create1", "fd_create2", "proc_exec", "proc_fork"}
