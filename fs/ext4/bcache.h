@@ -1,0 +1,67 @@
+/*
+ * Metadata blocks in memory: one struct buf for each block of the disk that somebody looks at, or
+ * that is changed and not yet at home.
+ *
+ * The file system's lock (fs.h). A buffer stays while it has references or belongs to a
+ * transaction; of the others the least recently used go when there are too many, or when memory is
+ * short.
+ */
+#ifndef FS_EXT4_BCACHE_H
+#define FS_EXT4_BCACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/abi.h"
+#include "kernel/list.h"
+
+struct blkdev;
+
+enum buf_state {
+  BUF_CLEAN,     /* as on the disk */
+  BUF_DIRTY,     /* changed by the running transaction, or, without a journal, not yet written */
+  BUF_COMMITTED, /* in the journal, not yet at home */
+};
+
+struct buf {
+  uint64_t block;
+  uint8_t *data; /* block_bytes of them */
+  uint32_t refs;
+  enum buf_state state;
+  bool verified;        /* its owner has checked its checksum and structure since it was read */
+  bool committed_older; /* BUF_DIRTY, and an older version is in the journal alone */
+  struct buf *next;     /* in its hash chain */
+  struct list lru;      /* clean and without references: in the cache's list */
+  struct list tx;       /* in the journal's list by state */
+};
+
+struct bcache {
+  struct blkdev *dev;
+  uint32_t block_bytes;
+  uint64_t blocks; /* of the file system; none beyond them is read */
+  struct buf **buckets;
+  size_t bucket_mask;
+  size_t count, max; /* buffers held; clean ones go beyond max */
+  struct list lru;
+};
+
+/* ENOMEM. */
+errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, uint64_t blocks);
+/* Nothing is dirty or referenced any more. */
+void bcache_destroy(struct bcache *c);
+
+/* The buffer of a block with its contents, referenced. EIO: beyond the end, or the disk says so;
+ * ENOMEM. May sleep. */
+errno_t buf_read(struct bcache *c, uint64_t block, struct buf **b);
+/* The same for a block that will be overwritten: zeroed, nothing is read. */
+errno_t buf_new(struct bcache *c, uint64_t block, struct buf **b);
+/* The buffer if it is in memory, referenced; else NULL. */
+struct buf *buf_find(struct bcache *c, uint64_t block);
+/* Takes NULL. */
+void buf_put(struct buf *b);
+/* The block was freed: its buffer, if there is one, is in no transaction and forgets its contents.
+ */
+void buf_forget(struct bcache *c, uint64_t block);
+
+#endif

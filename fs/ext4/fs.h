@@ -1,0 +1,188 @@
+/*
+ * A mounted file system and its inodes in memory: what the files of this room share.
+ *
+ * One sleeping lock a file system, fs->lock: whoever looks at metadata or changes it holds it from
+ * the operation's begin to its end. Data pages move between disk and page cache without it. Calls
+ * below want it held unless they say otherwise, and may sleep for the disk.
+ *
+ * A structure on the disk that contradicts itself is told once by ext4_corrupt(); the file system
+ * is read-only from then on.
+ */
+#ifndef FS_EXT4_FS_H
+#define FS_EXT4_FS_H
+
+#include "fs/ext4/bcache.h"
+#include "fs/ext4/format.h"
+#include "fs/ext4/journal.h"
+#include "fs/vnode.h"
+#include "kernel/mutex.h"
+#include "kernel/pagecache.h"
+
+#define EXT4_INODE_BUCKETS 256 /* a power of two */
+
+struct ext4 {
+  struct blkdev *dev;
+  struct bcache cache;
+  struct journal *journal; /* NULL: none */
+  struct mutex lock;
+  struct ext4_super super; /* counters and state are written from here */
+  bool read_only;
+  bool failed; /* corrupt, or the disk fails: no more changes */
+  bool csum;   /* metadata_csum */
+  uint32_t csum_seed;
+  uint32_t block_bytes, block_shift;
+  uint64_t blocks;
+  uint32_t groups;
+  uint32_t group_bytes; /* a descriptor: 32 or 64 */
+  uint32_t inode_bytes;
+  uint64_t free_blocks, reserved_blocks;
+  uint64_t device; /* st_dev */
+  struct einode *inodes[EXT4_INODE_BUCKETS];
+  char name[32]; /* of the disk, for messages */
+};
+
+/* An inode in memory, one for each that somebody refers to or that has pages to be written. */
+struct einode {
+  struct vnode vnode;
+  struct pagecache pages; /* of a regular file */
+  struct ext4 *fs;
+  uint32_t number;
+  struct ext4_inode disk; /* as it is, or will be, on the disk; the times and sizes are here */
+  uint64_t size_bytes;
+  uint32_t links;
+  bool orphan;         /* in the orphan list on the disk */
+  uint64_t tx_id;      /* the last transaction that changed it */
+  struct list ordered; /* in the running transaction's list */
+  struct einode *next; /* in its hash chain */
+};
+
+/* ---- mount.c -----------------------------------------------------------------------------------
+ */
+
+/* Mounts the file system on dev; the root's reference is the caller's. EINVAL with `why` (static,
+ * or in the file system's own memory until the next mount): no ext4, or features that we don't
+ * know; EIO; ENOMEM; EROFS: it can only be mounted read-only. The journal is replayed even if
+ * read_only, unless the device itself can't be written: then a journal that holds something is
+ * EROFS. */
+errno_t ext4_mount(struct blkdev *dev, bool read_only, struct vnode **root, const char **why);
+/* Writes everything; no vnode of it is used any more. EIO. */
+errno_t ext4_unmount(struct vnode *root);
+/* Makes all file systems durable and marks them clean: at power-off. */
+void ext4_sync_all(void);
+/* The volume's name ("" if it has none) and its UUID without mounting; EINVAL: no ext2/3/4. */
+errno_t ext4_probe(struct blkdev *dev, char label[17], uint8_t uuid[16]);
+
+/* ---- super.c ------------------------------------------------------------------------------------
+ */
+
+/* A structure contradicts itself: one log line with inode and block (0: not about one), and
+ * read-only from now on. Returns EIO. */
+errno_t ext4_corrupt(struct ext4 *fs, uint32_t ino, uint64_t block, const char *what);
+/* Puts the superblock, counters and state, into the open handle. */
+errno_t ext4_super_dirty(struct ext4 *fs);
+
+/* ---- csum.c
+ * -------------------------------------------------------------------------------------- */
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t n);
+uint16_t crc16(uint16_t crc, const void *data, size_t n);
+/* The seed of everything that belongs to one inode. */
+uint32_t ext4_inode_seed(const struct ext4 *fs, uint32_t ino, uint32_t generation);
+
+/* ---- group.c, balloc.c, ialloc.c
+ * ------------------------------------------------------------------ */
+
+/* A group's descriptor in its buffer, which the caller puts back. EIO. */
+errno_t ext4_group_get(struct ext4 *fs, uint32_t group, struct ext4_group **desc, struct buf **b);
+/* After a change inside a handle: the checksum, and into the transaction. */
+void ext4_group_dirty(struct ext4 *fs, uint32_t group, struct ext4_group *desc, struct buf *b);
+/* Where a group's inode table begins. EIO. */
+errno_t ext4_group_inode_table(struct ext4 *fs, uint32_t group, uint64_t *block);
+
+/* Up to *count blocks in one run, near `goal`; *count says how many it became. In a handle with
+ * room for 3 blocks more. ENOSPC: none but the reserved ones; EIO. */
+errno_t ext4_alloc_blocks(struct ext4 *fs, uint64_t goal, uint64_t *block, uint32_t *count);
+/* In a handle with room for 3 blocks per group touched. `metadata`: they were buffers. EIO. */
+errno_t ext4_free_blocks(struct ext4 *fs, uint32_t ino, uint64_t block, uint32_t count,
+                         bool metadata);
+/* A new inode number near `parent` for a node of this mode. ENOSPC, EIO. */
+errno_t ext4_alloc_inode(struct ext4 *fs, uint32_t parent, uint16_t mode, uint32_t *ino);
+errno_t ext4_free_inode(struct ext4 *fs, uint32_t ino, bool directory);
+
+/* ---- inode.c
+ * ---------------------------------------------------------------------------------------- */
+
+/* The inode, verified, with a reference to its vnode. EIO: not one that is in use, or damaged;
+ * ENOMEM. */
+errno_t einode_get(struct ext4 *fs, uint32_t ino, struct einode **out);
+/* A new inode on the disk and in memory with one reference: inside a handle. */
+errno_t einode_create(struct ext4 *fs, struct einode *parent, uint16_t mode, struct einode **out);
+/* Puts ino->disk, with size_bytes and links, into the open handle: one block. */
+errno_t einode_dirty(struct einode *ino);
+/* The current time into the fields that are asked for (FILESTAT_ATIM, _MTIM; ctime always). */
+void einode_touch(struct einode *ino, fsflags_t times);
+
+static inline struct einode *einode_of(struct vnode *v) {
+  return (struct einode *)((char *)v - offsetof(struct einode, vnode));
+}
+
+/* ---- extent.c, extent_change.c, blockmap.c
+ * -------------------------------------------------------------- */
+
+struct ext4_run {
+  uint64_t block; /* on the disk; 0: a hole */
+  uint32_t count; /* of blocks that lie one after the other, or of the hole; at least 1 */
+  bool unwritten; /* allocated, and reads as zeroes */
+};
+
+/* What lies at a block of the file, at most `max` blocks of it. EIO. */
+errno_t ext4_map(struct einode *ino, uint32_t file_block, uint32_t max, struct ext4_run *run);
+/* The same, and a hole becomes blocks: written ones, or unwritten; an unwritten run becomes written
+ * unless `unwritten`. Changes what it has to, in its own handle or the open one (`tx_extend`).
+ * ENOSPC, EIO. */
+errno_t ext4_map_create(struct einode *ino, uint32_t file_block, uint32_t max, bool unwritten,
+                        struct ext4_run *run);
+/* Gives back all blocks from file_block on, in as many handles as it takes. */
+errno_t ext4_unmap_from(struct einode *ino, uint32_t file_block);
+
+/* ---- dir.c, htree.c, readdir.c
+ * ---------------------------------------------------------------------------- */
+
+/* ENOENT, EIO. */
+errno_t ext4_dir_find(struct einode *dir, const char *name, size_t len, uint32_t *ino);
+/* A name that is not there yet. In a handle with room for EXT4_DIR_ADD_BLOCKS. ENOSPC, EIO. */
+errno_t ext4_dir_add(struct einode *dir, const char *name, size_t len, struct einode *node);
+errno_t ext4_dir_remove(struct einode *dir, const char *name, size_t len);
+/* Lets a name, ".." included, stand for another inode. */
+errno_t ext4_dir_change(struct einode *dir, const char *name, size_t len, struct einode *node);
+/* "." and ".." in a new directory's first block. */
+errno_t ext4_dir_begin(struct einode *dir, struct einode *parent);
+/* ENOTEMPTY, EIO. */
+errno_t ext4_dir_check_empty(struct einode *dir);
+errno_t ext4_readdir(struct einode *dir, dircookie_t cookie, struct dir_sink *sink);
+#define EXT4_DIR_ADD_BLOCKS \
+  24 /* a leaf and two index levels split, each new block with its bitmaps */
+
+/* ---- namei.c, file.c, symlink.c, orphan.c
+ * ------------------------------------------------------------------ */
+
+extern const struct vnode_ops ext4_vnode_ops;
+extern const struct pagecache_ops ext4_pagecache_ops;
+
+errno_t ext4_file_read(struct einode *ino, struct uio *uio, filesize_t offset);
+errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, bool append,
+                        filesize_t *end);
+errno_t ext4_file_truncate(struct einode *ino, uint64_t size_bytes);
+errno_t ext4_file_allocate(struct einode *ino, filesize_t offset, filesize_t len);
+/* Writes its dirty pages to the disk, not past the device's cache. Without the lock. EIO. */
+errno_t ext4_file_writeback(struct einode *ino);
+errno_t ext4_symlink_read(struct einode *ino, struct uio *uio);
+errno_t ext4_symlink_write(struct einode *ino, const char *contents, size_t len);
+
+/* The list on the disk of inodes that a crash must finish: unlinked ones, and truncations. */
+errno_t orphan_add(struct einode *ino);
+errno_t orphan_remove(struct einode *ino);
+/* At mount, after the journal. */
+errno_t orphan_recover(struct ext4 *fs);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Transactions: what several blocks change into, all or nothing (jbd2's journal, ordered mode).
+ *
+ * An operation of the file system is one handle: tx_begin(), changes to buffers each told by
+ * tx_dirty(), tx_end(). Handles that follow each other gather in the running transaction, which is
+ * committed after some seconds, on request, or when it grows too large. The file system's lock is
+ * held throughout, so no commit ever sees half an operation. Without a journal (ext2) the same
+ * calls work and order nothing.
+ */
+#ifndef FS_EXT4_JOURNAL_H
+#define FS_EXT4_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/ext4/bcache.h"
+
+struct einode;
+struct ext4;
+struct journal;
+
+/* Reads the journal's superblock and, with `replay`, brings what it holds to its place; afterwards
+ * it is empty. `*journal` NULL: the file system has none. EIO; EINVAL with `why`: a journal that we
+ * don't understand. */
+errno_t journal_open(struct ext4 *fs, bool replay, struct journal **journal, const char **why);
+/* Commits and brings everything home: the journal is empty, the disk as if there had been none. */
+errno_t journal_close(struct ext4 *fs);
+
+/* Room for `blocks` more changed metadata blocks, which may take commits and checkpoints. EROFS:
+ * after an error nothing is changed any more; EIO. May sleep. Not while a handle is open. */
+errno_t tx_begin(struct ext4 *fs, unsigned blocks);
+void tx_end(struct ext4 *fs);
+/* For operations of unknown size, between two consistent states: ends the handle and begins another
+ * if fewer than `blocks` are left of the one that is open. */
+errno_t tx_extend(struct ext4 *fs, unsigned blocks);
+/* b was, or is about to be, changed inside this handle. It stays in memory until it is at home. Its
+ * checksum must be right when the handle ends. */
+void tx_dirty(struct ext4 *fs, struct buf *b);
+/* Metadata blocks that are freed inside this handle: no older copy of them is ever replayed. */
+errno_t tx_forget(struct ext4 *fs, uint64_t block, uint64_t count);
+/* The inode's dirty data pages reach the disk before this transaction's commit does. */
+void tx_order(struct ext4 *fs, struct einode *ino);
+
+/* Makes everything that was done before the call durable: data of ordered inodes, the journal, the
+ * device's cache. Without the file system's lock. EIO. May sleep. */
+errno_t journal_commit(struct ext4 *fs);
+
+/* Whether blocks [block, block + count) may be given out: not if they were freed by a transaction
+ * that is not committed yet. Returns how many from `block` on may, or 0; and then `*busy` how many
+ * may not.
+ */
+uint64_t tx_reusable(struct ext4 *fs, uint64_t block, uint64_t count, uint64_t *busy);
+
+#endif
