@@ -24,12 +24,28 @@ enum buf_state {
   BUF_COMMITTED, /* in the journal, not yet at home */
 };
 
+/* What a block is used as. A damaged file system may name one block twice. */
+enum buf_kind {
+  BUF_SUPER,
+  BUF_GROUPS,
+  BUF_BITMAP,
+  BUF_INODES,
+  BUF_EXTENTS,
+  BUF_NUMBERS, /* of blocks, in ext2 and ext3 */
+  BUF_DIR,     /* its leaves and its index */
+  BUF_SYMLINK,
+};
+
+struct bcache;
+
 struct buf {
   uint64_t block;
+  struct bcache *cache;
   uint8_t *data; /* block_bytes of them */
   uint32_t refs;
   enum buf_state state;
-  bool verified;        /* its owner has checked its checksum and structure since it was read */
+  enum buf_kind kind;
+  bool verified;        /* whoever uses it as this kind has checked its checksum and structure */
   bool committed_older; /* BUF_DIRTY, and an older version is in the journal alone */
   struct buf *next;     /* in its hash chain */
   struct list lru;      /* clean and without references: in the cache's list */
@@ -51,15 +67,17 @@ errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, 
 /* Nothing is dirty or referenced any more. */
 void bcache_destroy(struct bcache *c);
 
-/* The buffer of a block with its contents, referenced. EIO: beyond the end, or the disk says so;
- * ENOMEM. May sleep. */
-errno_t buf_read(struct bcache *c, uint64_t block, struct buf **b);
+/* The buffer of a block with its contents, referenced; NULL on error. EIO: beyond the end, the disk
+ * says so, or somebody holds the block as another kind just now; ENOMEM. May sleep. */
+errno_t buf_read(struct bcache *c, uint64_t block, enum buf_kind kind, struct buf **b);
 /* The same for a block that will be overwritten: zeroed, nothing is read. */
-errno_t buf_new(struct bcache *c, uint64_t block, struct buf **b);
+errno_t buf_new(struct bcache *c, uint64_t block, enum buf_kind kind, struct buf **b);
 /* The buffer if it is in memory, referenced; else NULL. */
 struct buf *buf_find(struct bcache *c, uint64_t block);
 /* Takes NULL. */
 void buf_put(struct buf *b);
+/* It is at home: clean again. */
+void buf_clean(struct buf *b);
 /* The block was freed: its buffer, if there is one, is in no transaction and forgets its contents.
  */
 void buf_forget(struct bcache *c, uint64_t block);

@@ -27,8 +27,9 @@ struct ext4 {
   struct mutex lock;
   struct ext4_super super; /* counters and state are written from here */
   bool read_only;
-  bool failed; /* corrupt, or the disk fails: no more changes */
-  bool csum;   /* metadata_csum */
+  bool failed;     /* corrupt, or the disk fails: no more changes */
+  bool csum;       /* metadata_csum */
+  bool group_csum; /* group descriptors have checksums */
   uint32_t csum_seed;
   uint32_t block_bytes, block_shift;
   uint64_t blocks;
@@ -81,14 +82,6 @@ errno_t ext4_corrupt(struct ext4 *fs, uint32_t ino, uint64_t block, const char *
 /* Puts the superblock, counters and state, into the open handle. */
 errno_t ext4_super_dirty(struct ext4 *fs);
 
-/* ---- csum.c
- * -------------------------------------------------------------------------------------- */
-
-uint32_t crc32c(uint32_t crc, const void *data, size_t n);
-uint16_t crc16(uint16_t crc, const void *data, size_t n);
-/* The seed of everything that belongs to one inode. */
-uint32_t ext4_inode_seed(const struct ext4 *fs, uint32_t ino, uint32_t generation);
-
 /* ---- group.c, balloc.c, ialloc.c
  * ------------------------------------------------------------------ */
 
@@ -96,7 +89,9 @@ uint32_t ext4_inode_seed(const struct ext4 *fs, uint32_t ino, uint32_t generatio
 errno_t ext4_group_get(struct ext4 *fs, uint32_t group, struct ext4_group **desc, struct buf **b);
 /* After a change inside a handle: the checksum, and into the transaction. */
 void ext4_group_dirty(struct ext4 *fs, uint32_t group, struct ext4_group *desc, struct buf *b);
-/* Where a group's inode table begins. EIO. */
+/* Where a group's bitmaps and its inode table lie, inside the file system. EIO. */
+uint64_t group_block_bitmap(const struct ext4 *fs, const struct ext4_group *g);
+uint64_t group_inode_bitmap(const struct ext4 *fs, const struct ext4_group *g);
 errno_t ext4_group_inode_table(struct ext4 *fs, uint32_t group, uint64_t *block);
 
 /* Up to *count blocks in one run, near `goal`; *count says how many it became. In a handle with
@@ -119,8 +114,12 @@ errno_t einode_get(struct ext4 *fs, uint32_t ino, struct einode **out);
 errno_t einode_create(struct ext4 *fs, struct einode *parent, uint16_t mode, struct einode **out);
 /* Puts ino->disk, with size_bytes and links, into the open handle: one block. */
 errno_t einode_dirty(struct einode *ino);
-/* The current time into the fields that are asked for (FILESTAT_ATIM, _MTIM; ctime always). */
-void einode_touch(struct einode *ino, fsflags_t times);
+/* Out of memory: nobody refers to it, and nothing of it is to be written. */
+void einode_forget(struct einode *ino);
+/* Its times, into st; and from st or the clock, as file_stat_put's flags say, with the ctime always
+ * now. The caller makes it dirty. */
+void einode_times(const struct einode *ino, struct filestat *st);
+void einode_set_times(struct einode *ino, const struct filestat *st, fsflags_t flags);
 
 static inline struct einode *einode_of(struct vnode *v) {
   return (struct einode *)((char *)v - offsetof(struct einode, vnode));

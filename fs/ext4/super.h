@@ -1,0 +1,15 @@
+/*
+ * The superblock: see super.c.
+ */
+#ifndef FS_EXT4_SUPER_H
+#define FS_EXT4_SUPER_H
+
+#include "fs/ext4/fs.h"
+
+/* Whether it has the magic number. */
+bool super_is_ext4(const struct ext4_super *s);
+/* Reads and checks fs->dev's superblock and fills what follows from it. EINVAL, EROFS (it could
+ * only be read: fs->read_only is not set) with `why`; EIO. */
+errno_t super_read(struct ext4 *fs, uint64_t device_bytes, const char **why);
+
+#endif
