@@ -28,6 +28,8 @@ static errno_t vfile_pread(struct file *f, struct uio *uio, filesize_t offset) {
 static errno_t vfile_pwrite(struct file *f, struct uio *uio, filesize_t offset, bool append,
                             filesize_t *end) {
   struct vnode *v = vfile_vnode(f);
+  if (v->type == FILETYPE_DIRECTORY)
+    return EISDIR;
   return v->ops->pwrite != NULL ? v->ops->pwrite(v, uio, offset, append, end) : EROFS;
 }
 
