@@ -207,9 +207,17 @@ void arch_mmio_devices(void (*found)(pa_t base, size_t size, unsigned line, bool
 
 /* ---- Called by arch, implemented in kernel/ ----------------------------------------- */
 
-/* kernel/sys/dispatch.c: a trap of the program. The number and up to 7 arguments; the result
- * goes to the program as an errno. For numbers below SYSCALL_BASE see reference 1.7. */
+/* kernel/sys/dispatch.c: a trap of the vDSO. The number and up to 7 arguments; the result goes to
+ * the program as an errno. */
 errno_t syscall_entry(struct thread *t, uint64_t number, const uint64_t args[7]);
+static inline bool syscall_is_raw(uint64_t number) {
+  return number - SYSCALL_BASE >= SYSCALL_END - SYSCALL_BASE;
+}
+/* kernel/sys/raw.c: a trap with any other number, which is a program's own (reference 1.7). An
+ * error goes to the program with the carry flag set; else the two results go to its two result
+ * registers. The caller presets them with what stands there if the call has no such result. */
+errno_t syscall_raw_entry(struct thread *t, uint64_t number, const uint64_t args[7],
+                          uint64_t results[2]);
 
 /* kernel/fault.c: a page fault at a user address, from user mode or from a user copy; true
  * if the access can be retried. access: ARCH_READ, ARCH_WRITE or ARCH_EXEC. */

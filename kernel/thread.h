@@ -15,6 +15,7 @@
 #include "kernel/cpu.h"
 #include "kernel/list.h"
 #include "kernel/timer.h"
+#include "kernel/user.h"
 #include "kernel/waitq.h"
 
 struct aspace;
@@ -35,8 +36,10 @@ struct thread {
   enum thread_state state;
   bool wake_pending; /* a wake came since thread_sleep_begin() */
   bool dying;        /* to end at the next return to user mode; sleeps return ECANCELED */
-  tid_t tid;         /* 2 … 2^30 − 1, unique among all live threads */
-  uint64_t cpu_ns;   /* time used, without the current slice */
+  bool raw;          /* the results of its system call go to raw_results (kernel/sys/raw.c) */
+  uint64_t raw_results[USER_RESULTS];
+  tid_t tid;       /* 2 … 2^30 − 1, unique among all live threads */
+  uint64_t cpu_ns; /* time used, without the current slice */
   uint64_t slice_start_ns;
   struct timer sleep_timer;
   struct lock_object *lock_spare; /* lock_object.h: what its waits will need */

@@ -30,11 +30,26 @@ static inline errno_t user_copy_out(void *user_dst, const void *src, size_t n) {
   return arch_user_copy(user_dst, src, n) == 0 ? 0 : EFAULT;
 }
 
-/* Stores one result of a system call: *uptr = value. */
-#define user_put(uptr, value)                              \
-  ({                                                       \
-    __typeof__(*(uptr)) user_put_v = (value);              \
-    user_copy_out((uptr), &user_put_v, sizeof user_put_v); \
+/* What a system call gets in place of the address of its i-th result when results travel in
+ * registers (kernel/sys/raw.c): below all that a program can map. */
+#define USER_RESULTS 2
+#define USER_RESULT(i) (((uintptr_t)(i) + 1) * sizeof(uint64_t))
+
+/* kernel/user.c: user_put() of what is no user address. EFAULT unless it is a USER_RESULT() and the
+ * current thread's call has results in registers. */
+errno_t user_put_result(uintptr_t to, const void *value, size_t n);
+
+static inline errno_t user_put_bytes(void *to, const void *value, size_t n) {
+  if (__builtin_expect(!user_range_ok((uintptr_t)to, n), 0))
+    return user_put_result((uintptr_t)to, value, n);
+  return arch_user_copy(to, value, n) == 0 ? 0 : EFAULT;
+}
+
+/* Stores one result of a system call, a number or an address: *uptr = value. */
+#define user_put(uptr, value)                               \
+  ({                                                        \
+    __typeof__(*(uptr)) user_put_v = (value);               \
+    user_put_bytes((uptr), &user_put_v, sizeof user_put_v); \
   })
 
 #endif

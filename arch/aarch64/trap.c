@@ -187,30 +187,34 @@ void a64_kernel_irq(struct trap_frame *f) {
   a64_irq_dispatch();
 }
 
-/* The raw convention of v0.1 programs (reference 1.7): an error by the carry flag and x0; results
- * stand in the frame already. */
-static void raw_result(struct trap_frame *f, errno_t e) {
+/* The convention of programs that trap by themselves (reference 1.7): results in x0 and x1, an
+ * error by the carry flag and x0. All other registers survive. */
+static __attribute__((noinline)) bool raw_syscall(struct thread *t, struct trap_frame *f) {
+  uint64_t results[2] = {0, f->x[1]};
+  errno_t e = syscall_raw_entry(t, f->x[8], f->x, results);
   f->pstate &= ~(uint64_t)A64_PSTATE_C;
   if (e != 0) {
     f->pstate |= A64_PSTATE_C;
     f->x[0] = e;
+  } else {
+    f->x[0] = results[0];
+    f->x[1] = results[1];
   }
+  if (thread_work_pending(t))
+    thread_return_to_user();
+  return true;
 }
 
 /* Returns whether the frame must be restored as a whole. */
 bool a64_syscall(struct trap_frame *f) {
   struct thread *t = arch_current();
-  uint64_t number = f->x[8];
-  errno_t e = syscall_entry(t, number, f->x);
-  bool raw = number < SYSCALL_BASE;
 
-  if (__builtin_expect(raw, 0))
-    raw_result(f, e);
-  else
-    f->x[0] = e;
+  if (__builtin_expect(syscall_is_raw(f->x[8]), 0))
+    return raw_syscall(t, f);
+  f->x[0] = syscall_entry(t, f->x[8], f->x);
   if (__builtin_expect(thread_work_pending(t), 0)) {
     thread_return_to_user();
     return true;
   }
-  return raw;
+  return false;
 }

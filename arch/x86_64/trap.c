@@ -139,30 +139,34 @@ void x86_trap(struct trap_frame *f) {
     thread_return_to_user();
 }
 
-/* The raw convention of v0.1 programs (reference 1.7): an error by the carry flag and rax; results
- * stand in the frame already. */
-static void raw_result(struct trap_frame *f, errno_t e) {
+/* The convention of programs that trap by themselves (reference 1.7): results in rax and rdx, an
+ * error by the carry flag and rax. Of the others only rcx and r11 need not survive; all do. */
+static __attribute__((noinline)) bool raw_syscall(struct thread *t, struct trap_frame *f) {
+  uint64_t results[2] = {0, f->rdx};
+  errno_t e = syscall_raw_entry(t, f->rax, &f->rdi, results);
   f->rflags &= ~(uint64_t)X86_RFLAGS_CF;
   if (e != 0) {
     f->rflags |= X86_RFLAGS_CF;
     f->rax = e;
+  } else {
+    f->rax = results[0];
+    f->rdx = results[1];
   }
+  if (thread_work_pending(t))
+    thread_return_to_user();
+  return true;
 }
 
 /* Returns whether the frame must be restored as a whole. */
 bool x86_syscall(struct trap_frame *f) {
   struct thread *t = arch_current();
-  uint64_t number = f->rax;
-  errno_t e = syscall_entry(t, number, &f->rdi);
-  bool raw = number < SYSCALL_BASE;
 
-  if (__builtin_expect(raw, 0))
-    raw_result(f, e);
-  else
-    f->rax = e;
+  if (__builtin_expect(syscall_is_raw(f->rax), 0))
+    return raw_syscall(t, f);
+  f->rax = syscall_entry(t, f->rax, &f->rdi);
   if (__builtin_expect(thread_work_pending(t), 0)) {
     thread_return_to_user();
     return true;
   }
-  return raw;
+  return false;
 }

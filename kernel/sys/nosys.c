@@ -41,7 +41,3 @@ errno_t sys_mem_lock(struct thread *t, const void *mapping, size_t mapping_len) 
 errno_t sys_mem_unlock(struct thread *t, const void *mapping, size_t mapping_len) {
   return ENOSYS;
 }
-
-errno_t sys_thread_tcb_set(struct thread *t, void *tcb) {
-  return ENOSYS;
-}

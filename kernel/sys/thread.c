@@ -1,5 +1,6 @@
 /*
- * thread_create, thread_exit, thread_yield. Reference sections 1.5, 4.2.
+ * thread_create, thread_exit, thread_yield; thread_tcb_set (up to v0.7). Reference sections 1.5,
+ * 4.2, 9.2.
  */
 #include "kernel/thread.h"
 
@@ -47,5 +48,15 @@ errno_t sys_thread_exit(struct thread *t, lock_t *lock, scope_t scope) {
 errno_t sys_thread_yield(struct thread *t) {
   (void)t;
   thread_yield();
+  return 0;
+}
+
+/* What is not in user space could be a fault in the kernel, or a look into it. Nothing else can be
+ * wrong: whether memory is there is found out by those who use it. */
+errno_t sys_thread_tcb_set(struct thread *t, void *tcb) {
+  (void)t;
+  if ((uintptr_t)tcb > USER_END - sizeof(uint64_t))
+    return EFAULT;
+  arch_user_set_tls((uintptr_t)tcb);
   return 0;
 }

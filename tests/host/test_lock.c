@@ -224,6 +224,10 @@ static void test_killed_waiters(void **state) {
 
 static errno_t stack_init_result;
 
+void arch_user_set_tls(uintptr_t tls) {
+  (void)tls;
+}
+
 errno_t arch_user_stack_init(struct arch_user_start *start, uintptr_t low, uintptr_t top) {
   CHECK(low < top);
   start->sp = top;

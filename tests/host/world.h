@@ -70,6 +70,10 @@ static inline size_t world_reachable(const void *p, size_t n) {
   return at < hole ? hole - at : 0;
 }
 
+errno_t user_put_result(uintptr_t to, const void *value, size_t n) {
+  return EFAULT; /* no raw traps here */
+}
+
 size_t arch_user_copy(void *dst, const void *src, size_t n) {
   size_t ok = world_reachable(dst, n), readable = world_reachable(src, n);
   if (readable < ok)

@@ -64,12 +64,12 @@ DO(iret_to_ring_0,
 DO(iret_not_canonical,
    "mov %%rsp, %%rax\n mov %%ss, %%ecx\n push %%rcx\n push %%rax\n pushfq\n mov %%cs, %%ecx\n"
    "push %%rcx\n movabs $0x8000000000000000, %%rax\n push %%rax\n iretq")
-/* Flags that stay set across the entry into the kernel. The two numbers are no calls; the kernel
- * returns from the first by IRETQ, from the second by SYSRET. */
+/* Flags that stay set across the entry into the kernel: by a number that is no call, from which the
+ * kernel returns by IRETQ, and by thread_yield, from which it returns by SYSRET. */
 #define FLAG_CALL(bit)                  \
   "mov $99, %%eax\n pushfq\n orq $" bit \
   ", (%%rsp)\n popfq\n syscall\n"       \
-  "mov $0x7777, %%eax\n syscall\n pushfq\n andq $~" bit ", (%%rsp)\n popfq"
+  "mov $0x130, %%eax\n syscall\n pushfq\n andq $~" bit ", (%%rsp)\n popfq"
 DO(flag_trap, FLAG_CALL("0x100"))
 DO(flag_direction, FLAG_CALL("0x400"))
 DO(flag_nested, FLAG_CALL("0x4000"))
@@ -85,13 +85,12 @@ DO(trap_mov_ss,
 DO(int3_mov_ss, "mov %%ss, %%ecx\n mov %%ecx, %%ss\n int3")
 /* Selectors without a base: the kernel has its own, whatever these become. */
 DO(clear_gs,
-   "xor %%eax, %%eax\n mov %%eax, %%gs\n mov $0x7777, %%eax\n syscall\n mov $0x7777, %%eax\n "
+   "xor %%eax, %%eax\n mov %%eax, %%gs\n mov $0x130, %%eax\n syscall\n mov $0x130, %%eax\n "
    "syscall")
-DO(clear_fs,
-   "xor %%eax, %%eax\n mov %%eax, %%fs\n mov $0x7777, %%eax\n syscall\n mov %%fs:0, %%rax")
+DO(clear_fs, "xor %%eax, %%eax\n mov %%eax, %%fs\n mov $0x130, %%eax\n syscall\n mov %%fs:0, %%rax")
 DO(wrgsbase, "movabs $0xffffffff80000000, %%rax\n wrgsbase %%rax")
 DO(kernel_rsp_call,
-   "mov %%rsp, %%rdi\n movabs $0xffffffff80200000, %%rsp\n mov $0x7777, %%eax\n syscall\n"
+   "mov %%rsp, %%rdi\n movabs $0xffffffff80200000, %%rsp\n mov $0x130, %%eax\n syscall\n"
    "mov %%rdi, %%rsp\n ud2")
 
 /* System calls by numbers that are none, with garbage in all registers. */
