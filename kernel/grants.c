@@ -8,6 +8,8 @@
 #include "kernel/grants.h"
 
 #include "fs/bootfs.h"
+#include "fs/tmpfs.h"
+#include "fs/vfile.h"
 #include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/rights.h"
@@ -139,6 +141,27 @@ static void grant_file(const struct line *l, struct grant *g) {
   open_payload(l, name, directory ? FILETYPE_DIRECTORY : FILETYPE_REGULAR_FILE, g);
 }
 
+static uint64_t parse_size(const struct line *l, struct word digits) {
+  uint64_t size = 0;
+  for (size_t i = 0; i < digits.len; i++) {
+    char c = digits.s[i];
+    if (c < '0' || c > '9' || __builtin_mul_overflow(size, 10, &size) ||
+        __builtin_add_overflow(size, (uint64_t)(c - '0'), &size))
+      bad(l, "expected `tmpfs BYTES`");
+  }
+  return size;
+}
+
+static void grant_tmpfs(const struct line *l, struct grant *g) {
+  struct vnode *root;
+  if (l->words != 2)
+    bad(l, "expected `tmpfs BYTES`");
+  check(l, tmpfs_create(parse_size(l, l->word[1]), &root));
+  check(l, vfile_create(root, 0, &g->file));
+  vnode_unref(root);
+  rights_max(FILETYPE_DIRECTORY, false, &g->base, &g->inheriting);
+}
+
 static void grant_socket(const struct line *l, bool have_network, struct grant *g) {
   struct net_address address;
   if (l->words != 4 || (!word_is(l, 1, "stream") && !word_is(l, 1, "dgram")))
@@ -167,12 +190,14 @@ static void grant_line(const struct line *l, bool have_network, struct grant *g)
     grant_console(l, g);
   else if (word_is(l, 0, "file"))
     grant_file(l, g);
+  else if (word_is(l, 0, "tmpfs"))
+    grant_tmpfs(l, g);
   else if (word_is(l, 0, "socket"))
     grant_socket(l, have_network, g);
   else if (word_is(l, 0, "executable"))
     grant_executable(l, g);
   else
-    bad(l, "this kernel has no such grant; expected fd, file, socket or executable");
+    bad(l, "this kernel has no such grant; expected fd, file, tmpfs, socket or executable");
 }
 
 void grants_install(struct fdtable *fds, const char *text, size_t bytes, bool have_network) {

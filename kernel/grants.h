@@ -6,6 +6,7 @@
  *     fd stdout                        the console (also: fd stderr)
  *     file files/3 file                a file of the payload, read-only
  *     file files/3 directory           a directory of the payload
+ *     tmpfs 16777216                   an empty directory in memory, and how much it may take
  *     socket stream listen 0.0.0.0:80  a listening socket (IPv6: [::]:80)
  *     executable                       the program itself
  *

@@ -5,6 +5,8 @@
 #include "tests/host/world.h"
 
 #include "fs/bootfs.h"
+#include "fs/tmpfs.h"
+#include "fs/vfile.h"
 #include "kernel/console.h"
 #include "kernel/grants.h"
 #include "net/net.h"
@@ -43,6 +45,28 @@ errno_t bootfs_open(const char *name, struct file **f) {
   return ENOENT;
 }
 
+static uint64_t tmpfs_limit;
+static unsigned roots;
+
+static void root_released(struct vnode *v) {
+  roots--;
+}
+
+errno_t tmpfs_create(uint64_t limit_bytes, struct vnode **root) {
+  static const struct vnode_ops root_ops = {.release = root_released};
+  static struct vnode v;
+  v = (struct vnode){.ops = &root_ops, .refs = 1, .type = FILETYPE_DIRECTORY};
+  tmpfs_limit = limit_bytes;
+  roots++;
+  *root = &v;
+  return next_error;
+}
+
+errno_t vfile_create(struct vnode *v, fdflags_t flags, struct file **f) {
+  assert_int_equal(flags, 0);
+  return make(v->type, f);
+}
+
 bool net_address_parse(const char *text, size_t len, struct net_address *out) {
   const char *good = "0.0.0.0:80";
   *out = (struct net_address){.port = 80};
@@ -74,13 +98,14 @@ static void test_rights(void **state) {
       {FILETYPE_REGULAR_FILE, 0x11c3801ff & ~0x40, 0},
       {FILETYPE_SOCKET_STREAM, 0x1ea1008004a, 0x1ffffffffff},
       {FILETYPE_REGULAR_FILE, 0x11c3801ff & ~0x40, 0},
+      {FILETYPE_DIRECTORY, 0x13eff698, 0x11ffff7ff},
   };
   install(
       "fd stdout\nfd stderr\nfile files/0 directory\nfile files/1 file\n"
-      "socket stream listen 0.0.0.0:80\nexecutable\n",
+      "socket stream listen 0.0.0.0:80\nexecutable\ntmpfs 16777216\n",
       true);
-  assert_int_equal(fds.count, 6);
-  for (fd_t i = 0; i < 6; i++) {
+  assert_int_equal(fds.count, 7);
+  for (fd_t i = 0; i < 7; i++) {
     struct fd_entry *entry;
     assert_int_equal(fd_lookup(&fds, i, &entry), 0);
     assert_int_equal(entry->file->type, expected[i].type);
@@ -90,6 +115,8 @@ static void test_rights(void **state) {
   }
   assert_string_equal(opened, "program");
   assert_int_equal(listening_port, 80);
+  assert_int_equal(tmpfs_limit, 16777216);
+  assert_int_equal(roots, 0); /* the open directory refers to it by itself */
   fdtable_destroy(&fds);
   assert_int_equal(world_live, 0);
 }
@@ -147,8 +174,11 @@ static void test_refused(void **state) {
        "inheriting=…"},
       {"fd stdout =",
        "grant `fd stdout =`: of words with `=`, this kernel knows rights=… and inheriting=…"},
-      {"tmpfs 16M",
-       "grant `tmpfs 16M`: this kernel has no such grant; expected fd, file, socket or "
+      {"tmpfs 16M", "grant `tmpfs 16M`: expected `tmpfs BYTES`"},
+      {"tmpfs", "grant `tmpfs`: expected `tmpfs BYTES`"},
+      {"tmpfs 18446744073709551616", "grant `tmpfs 18446744073709551616`: expected `tmpfs BYTES`"},
+      {"disk 16M",
+       "grant `disk 16M`: this kernel has no such grant; expected fd, file, tmpfs, socket or "
        "executable"},
       {"file files/0", "grant `file files/0`: expected `file NAME file` or `file NAME directory`"},
       {"file files/0 link",

@@ -23,6 +23,9 @@ lister: !file {path: tree, rights: [file_readdir]}
 opener: !file {path: tree, rights: [file_open, file_stat_get], inheriting: [fd_read, fd_tell]}
 file: !file {path: digits, rights: [fd_read]}
 self: !executable {rights: [file_stat_fget]}
+tmp: !file {tmpfs: 64K}
+shrine: !file {tmpfs: 64K, rights: read-only}
+inbox: !file {tmpfs: 64K, rights: [file_open, file_create_file], inheriting: [fd_write]}
 listener: !socket {bind: 0.0.0.0:8080, rights: [sock_accept, fd_read]}
 """,
           "pages": "file: !file\n  path: pages\n", "listener": "listener: !socket\n  bind: 0.0.0.0:8080\n"}

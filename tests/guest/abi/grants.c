@@ -107,12 +107,45 @@ static void check_files(void) {
             CLOUDABI_ENOTCAPABLE);
 }
 
+/* Directories in memory. */
+static void check_tmpfs(void) {
+  static const char page[4096];
+  cloudabi_fd_t fd = RAW_BAD_FD;
+  unsigned written = 0;
+  cloudabi_errno_t e = 0;
+  cloudabi_fd_t tmp = granted("tmp", DIRECTORY_BASE, DIRECTORY_INHERITING);
+  check_err("file_create", "a temporary directory", create(tmp, "new"), 0);
+  check_err("file_open", "creating in a temporary directory",
+            raw_open(tmp, "file", CLOUDABI_O_CREAT, R(FD_WRITE) | R(FD_SEEK), &fd), 0);
+  while (written <= 16 && (e = raw_write(fd, page, sizeof(page))) == 0)
+    written++;
+  check_err("fd_write", "beyond a temporary directory's limit", e, CLOUDABI_ENOSPC);
+  check("fd_write", "up to a temporary directory's limit", written >= 14 && written <= 16);
+
+  cloudabi_fd_t shrine =
+      granted("shrine", DIRECTORY_BASE & ~CHANGES, DIRECTORY_INHERITING & ~CHANGES);
+  check_err("file_create", "a temporary directory without rights to change", create(shrine, "new"),
+            CLOUDABI_ENOTCAPABLE);
+
+  cloudabi_fd_t inbox = granted("inbox", R(FILE_OPEN) | R(FILE_CREATE_FILE), R(FD_WRITE));
+  check_err("file_open", "a grant to append: writing anywhere",
+            raw_open(inbox, "a", CLOUDABI_O_CREAT, R(FD_WRITE), &fd), CLOUDABI_ENOTCAPABLE);
+  struct cloudabi_lookup lookup = {inbox, 0};
+  struct cloudabi_fdstat st = {.fs_flags = CLOUDABI_FDFLAG_APPEND, .fs_rights_base = R(FD_WRITE)};
+  check_err("file_open", "a grant to append",
+            cloudabi_sys_file_open(lookup, "a", 1, CLOUDABI_O_CREAT, &st, &fd), 0);
+  check_err("fd_write", "a grant to append", raw_write(fd, "x", 1), 0);
+  check_err("fd_stat_put", "a grant to append: no more",
+            cloudabi_sys_fd_stat_put(fd, &st, CLOUDABI_FDSTAT_FLAGS), CLOUDABI_ENOTCAPABLE);
+}
+
 void program_main(const argdata_t *ad) {
   args = ad;
   check_begin(ad);
   check_console();
   check_directories();
   check_files();
+  check_tmpfs();
   granted("listener", R(SOCK_ACCEPT) | R(FD_READ), R(SOCK_ACCEPT) | R(FD_READ));
   check_end();
 }
