@@ -177,8 +177,7 @@ static void console_file_poll(struct file *f, eventtype_t type, struct poll_stat
     return;
   st->nbytes = program_room();
   st->ready = st->nbytes > 0;
-  if (!st->ready && w != NULL)
-    waitq_add(&writers, w);
+  waitq_leave(&writers, w, st->ready);
 }
 
 static void console_file_close(struct file *f) {

@@ -64,8 +64,8 @@ struct file_ops {
   errno_t (*sync)(struct file *f, bool data_only);
   errno_t (*allocate)(struct file *f, filesize_t offset, filesize_t len);
 
-  /* Tells the state for EVENTTYPE_FD_READ or _WRITE; when not ready and w is given, adds w to the
-   * queue whose wake may change it. Does not sleep. NULL: always ready. */
+  /* Tells the state for EVENTTYPE_FD_READ or _WRITE; ends with waitq_leave() of w on the queue
+   * whose wake may change it, unless it never changes. Does not sleep. NULL: always ready. */
   void (*poll)(struct file *f, eventtype_t type, struct poll_state *st, struct waiter *w);
 
   errno_t (*recv)(struct file *f, struct sockmsg *msg);

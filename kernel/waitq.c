@@ -9,7 +9,6 @@
 #include "kernel/thread.h"
 
 void waitq_add(struct waitq *q, struct waiter *w) {
-  w->thread = thread_current();
   list_push_back(&q->waiters, &w->link);
 }
 
@@ -18,7 +17,7 @@ void waitq_remove(struct waiter *w) {
 }
 
 errno_t waitq_sleep(struct waitq *q, uint64_t deadline_ns) {
-  struct waiter w;
+  struct waiter w = {.thread = thread_current()};
   thread_sleep_begin();
   waitq_add(q, &w);
   errno_t e = thread_sleep(deadline_ns);
@@ -29,7 +28,7 @@ errno_t waitq_sleep(struct waitq *q, uint64_t deadline_ns) {
 }
 
 void waitq_wait(struct waitq *q) {
-  struct waiter w;
+  struct waiter w = {.thread = thread_current()};
   thread_sleep_begin();
   waitq_add(q, &w);
   thread_sleep_firmly();
@@ -37,9 +36,16 @@ void waitq_wait(struct waitq *q) {
 }
 
 void waitq_wake_one(struct waitq *q) {
-  struct list *l = list_pop_front(&q->waiters);
-  if (l != NULL)
-    thread_wake(container_of(l, struct waiter, link)->thread);
+  struct list *l;
+  while ((l = list_pop_front(&q->waiters)) != NULL) {
+    struct waiter *w = container_of(l, struct waiter, link);
+    if (__builtin_expect(w->thread != NULL, 1)) {
+      thread_wake(w->thread);
+      return;
+    }
+    struct watch *watch = container_of(w, struct watch, waiter);
+    watch->woken(watch);
+  }
 }
 
 void waitq_wake_all(struct waitq *q) {

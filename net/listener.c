@@ -78,8 +78,7 @@ static void listener_poll(struct file *f, eventtype_t type, struct poll_state *s
     st->nbytes = 0;
     st->ready = true;
   }
-  if (!st->ready && w != NULL)
-    waitq_add(&l->pollers, w);
+  waitq_leave(&l->pollers, w, st->ready);
 }
 
 static void listener_close(struct file *f) {

@@ -184,8 +184,7 @@ static struct waitq *poll_write(struct stream *s, struct poll_state *st) {
 static void stream_poll(struct file *f, eventtype_t type, struct poll_state *st, struct waiter *w) {
   struct stream *s = (struct stream *)f;
   struct waitq *q = type == EVENTTYPE_FD_READ ? poll_read(s, st) : poll_write(s, st);
-  if (!st->ready && w != NULL)
-    waitq_add(q, w);
+  waitq_leave(q, w, st->ready);
 }
 
 const struct file_ops stream_ops = {

@@ -210,6 +210,7 @@ static inline void fd_first(struct poll_call *c, const struct subscription *s,
   struct waiter *w = NULL;
   if (c->nevents == 0) {
     w = &entry->waiter;
+    w->thread = c->thread;
     list_init(&w->link);
   }
   if (!ask(c, s, f, w) && w != NULL) {

@@ -178,7 +178,7 @@ static void test_program_does_not_wait(void **state) {
   static char text[20000], expected[40000];
   struct file *f;
   struct poll_state st;
-  struct waiter w;
+  struct waiter w = {.thread = &world_thread};
   size_t n, more;
   begin(0);
   fill_text(text, expected, sizeof text);

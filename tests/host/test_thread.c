@@ -146,6 +146,50 @@ static void test_wake_one_and_all(void **state) {
   fake_process_wait();
 }
 
+static unsigned seen;
+
+static void watch_woken(struct watch *w) {
+  CHECK(list_empty(&w->waiter.link));
+  seen++;
+}
+
+/* A watch sees every wake, and takes none from a thread. */
+static void test_watches(void **state) {
+  (void)state;
+  struct watch watch[2];
+  seen = woken = 0;
+  for (int i = 0; i < 2; i++) {
+    watch_init(&watch[i], watch_woken);
+    waitq_leave(&queue, &watch[i].waiter, true);
+    fake_thread(sleeping_thread, 0);
+    thread_yield();
+  }
+  waitq_wake_one(&queue);
+  thread_yield();
+  assert_int_equal(seen, 1);
+  assert_int_equal(woken, 1);
+  waitq_wake_all(&queue);
+  thread_yield();
+  assert_int_equal(seen, 2);
+  assert_int_equal(woken, 2);
+  waitq_wake_one(&queue);
+  assert_int_equal(seen, 2);
+  fake_process_wait();
+}
+
+/* Of threads those alone are left on the queue that were told no. */
+static void test_leave(void **state) {
+  (void)state;
+  struct waiter w = {.thread = thread_current()};
+  list_init(&w.link);
+  waitq_leave(&queue, NULL, false);
+  waitq_leave(&queue, &w, true);
+  assert_true(list_empty(&queue.waiters));
+  waitq_leave(&queue, &w, false);
+  assert_false(list_empty(&queue.waiters));
+  waitq_remove(&w);
+}
+
 /* A wake between the announcement and the sleep is not lost. */
 static void test_wake_before_sleep(void **state) {
   (void)state;
@@ -335,6 +379,8 @@ int main(void) {
       cmocka_unit_test_setup(test_kill_passes_the_wake_on, reset),
       cmocka_unit_test_setup(test_stop, reset),
       cmocka_unit_test_setup(test_a_thread_of_a_dead_process, reset),
+      cmocka_unit_test_setup(test_watches, reset),
+      cmocka_unit_test_setup(test_leave, reset),
       cmocka_unit_test_setup(test_kernel_thread, reset),
       cmocka_unit_test_setup(test_cpu_time, reset),
       cmocka_unit_test_setup(test_tids, reset),
