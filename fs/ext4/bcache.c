@@ -48,9 +48,13 @@ static bool drop_oldest(struct bcache *c) {
   return true;
 }
 
-void bcache_destroy(struct bcache *c) {
+void bcache_drop_clean(struct bcache *c) {
   while (drop_oldest(c))
     ;
+}
+
+void bcache_destroy(struct bcache *c) {
+  bcache_drop_clean(c);
   ASSERT(c->count == 0);
   kfree(c->buckets);
 }

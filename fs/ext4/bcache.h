@@ -45,11 +45,10 @@ struct buf {
   uint32_t refs;
   enum buf_state state;
   enum buf_kind kind;
-  bool verified;        /* whoever uses it as this kind has checked its checksum and structure */
-  bool committed_older; /* BUF_DIRTY, and an older version is in the journal alone */
-  struct buf *next;     /* in its hash chain */
-  struct list lru;      /* clean and without references: in the cache's list */
-  struct list tx;       /* in the journal's list by state */
+  bool verified;    /* whoever uses it as this kind has checked its checksum and structure */
+  struct buf *next; /* in its hash chain */
+  struct list lru;  /* clean and without references: in the cache's list */
+  struct list tx;   /* in the journal's list by state */
 };
 
 struct bcache {
@@ -66,6 +65,9 @@ struct bcache {
 errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, uint64_t blocks);
 /* Nothing is dirty or referenced any more. */
 void bcache_destroy(struct bcache *c);
+
+/* Forgets the clean ones that nobody holds: the disk was written past the cache. */
+void bcache_drop_clean(struct bcache *c);
 
 /* The buffer of a block with its contents, referenced; NULL on error. EIO: beyond the end, the disk
  * says so, or somebody holds the block as another kind just now; ENOMEM. May sleep. */

@@ -23,7 +23,7 @@
 struct ext4 {
   struct blkdev *dev;
   struct bcache cache;
-  struct journal *journal; /* NULL: none */
+  struct journal *journal;
   struct mutex lock;
   struct ext4_super super; /* counters and state are written from here */
   bool read_only;
@@ -40,7 +40,14 @@ struct ext4 {
   uint64_t device; /* st_dev */
   struct einode *inodes[EXT4_INODE_BUCKETS];
   char name[32]; /* of the disk, for messages */
+  struct ext4 *next;
 };
+
+#define EXT4_DEVICE_BASE 0x100000 /* st_dev counts from here */
+
+static inline bool ext4_has_journal(const struct ext4 *fs) {
+  return (fs->super.s_feature_compat & EXT4_COMPAT_HAS_JOURNAL) != 0;
+}
 
 /* An inode in memory, one for each that somebody refers to or that has pages to be written. */
 struct einode {
@@ -72,6 +79,9 @@ errno_t ext4_unmount(struct vnode *root);
 void ext4_sync_all(void);
 /* The volume's name ("" if it has none) and its UUID without mounting; EINVAL: no ext2/3/4. */
 errno_t ext4_probe(struct blkdev *dev, char label[17], uint8_t uuid[16]);
+
+/* A transaction has something to commit: sees to it that this happens before long. */
+void journal_changed(struct ext4 *fs);
 
 /* ---- super.c ------------------------------------------------------------------------------------
  */
@@ -168,6 +178,9 @@ errno_t ext4_readdir(struct einode *dir, dircookie_t cookie, struct dir_sink *si
 extern const struct vnode_ops ext4_vnode_ops;
 extern const struct pagecache_ops ext4_pagecache_ops;
 
+/* pagecache_ops.fill: without the lock. */
+errno_t ext4_page_fill(struct pagecache *pc, uint64_t index, void *page);
+
 errno_t ext4_file_read(struct einode *ino, struct uio *uio, filesize_t offset);
 errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, bool append,
                         filesize_t *end);
@@ -175,7 +188,8 @@ errno_t ext4_file_truncate(struct einode *ino, uint64_t size_bytes);
 errno_t ext4_file_allocate(struct einode *ino, filesize_t offset, filesize_t len);
 /* Writes its dirty pages to the disk, not past the device's cache. Without the lock. EIO. */
 errno_t ext4_file_writeback(struct einode *ino);
-errno_t ext4_symlink_read(struct einode *ino, struct uio *uio);
+/* All size_bytes of it, at most a block. */
+errno_t ext4_symlink_read(struct einode *ino, char *contents);
 errno_t ext4_symlink_write(struct einode *ino, const char *contents, size_t len);
 
 /* The list on the disk of inodes that a crash must finish: unlinked ones, and truncations. */

@@ -20,14 +20,17 @@ struct ext4;
 struct journal;
 
 /* Reads the journal's superblock and, with `replay`, brings what it holds to its place; afterwards
- * it is empty. `*journal` NULL: the file system has none. EIO; EINVAL with `why`: a journal that we
- * don't understand. */
+ * it is empty. Without a journal (ext2) there is one that logs nothing. EIO; EINVAL with `why`: a
+ * journal that we don't understand. */
 errno_t journal_open(struct ext4 *fs, bool replay, struct journal **journal, const char **why);
-/* Commits and brings everything home: the journal is empty, the disk as if there had been none. */
-errno_t journal_close(struct ext4 *fs);
+/* Frees it; what it holds is lost to memory, not to the disk. */
+void journal_free(struct journal *j);
 
-/* Room for `blocks` more changed metadata blocks, which may take commits and checkpoints. EROFS:
- * after an error nothing is changed any more; EIO. May sleep. Not while a handle is open. */
+#define TX_BUFFERS_MAX 1024 /* of the running transaction: what it keeps in memory */
+
+/* Room for `blocks` more changed metadata blocks. It may let go of the lock to commit, so it comes
+ * before anything is looked at. EROFS: after an error nothing is changed any more; EIO. May sleep.
+ * Not while a handle is open. */
 errno_t tx_begin(struct ext4 *fs, unsigned blocks);
 void tx_end(struct ext4 *fs);
 /* For operations of unknown size, between two consistent states: ends the handle and begins another
@@ -36,14 +39,21 @@ errno_t tx_extend(struct ext4 *fs, unsigned blocks);
 /* b was, or is about to be, changed inside this handle. It stays in memory until it is at home. Its
  * checksum must be right when the handle ends. */
 void tx_dirty(struct ext4 *fs, struct buf *b);
-/* Metadata blocks that are freed inside this handle: no older copy of them is ever replayed. */
-errno_t tx_forget(struct ext4 *fs, uint64_t block, uint64_t count);
+/* Blocks that are freed inside this handle: nobody gets them before its transaction is committed.
+ * ENOMEM. */
+errno_t tx_freed(struct ext4 *fs, uint64_t block, uint32_t count);
+/* Metadata among them, besides: no older copy of them is ever replayed. ENOMEM. */
+errno_t tx_forget(struct ext4 *fs, uint64_t block, uint32_t count);
 /* The inode's dirty data pages reach the disk before this transaction's commit does. */
 void tx_order(struct ext4 *fs, struct einode *ino);
 
 /* Makes everything that was done before the call durable: data of ordered inodes, the journal, the
  * device's cache. Without the file system's lock. EIO. May sleep. */
 errno_t journal_commit(struct ext4 *fs);
+
+/* Commits, brings everything home and empties the journal: the disk is as if there had been none.
+ * Without the lock. EIO. */
+errno_t journal_checkpoint(struct ext4 *fs);
 
 /* Whether blocks [block, block + count) may be given out: not if they were freed by a transaction
  * that is not committed yet. Returns how many from `block` on may, or 0; and then `*busy` how many

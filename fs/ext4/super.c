@@ -9,8 +9,11 @@
 #include "fs/ext4/csum.h"
 #include "kernel/blkdev.h"
 #include "kernel/clock.h"
+#include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
+
+#define SUPER_AREA_BYTES 4096 /* what is read for it: whole blocks of any device */
 
 struct feature {
   uint32_t bit;
@@ -103,14 +106,24 @@ static bool geometry_ok(struct ext4 *fs, uint64_t device_bytes) {
          s->s_inodes_count == groups * s->s_inodes_per_group;
 }
 
-errno_t super_read(struct ext4 *fs, uint64_t device_bytes, const char **why) {
+errno_t super_read_raw(struct blkdev *dev, struct ext4_super *s) {
+  if (dev->size_bytes < SUPER_AREA_BYTES)
+    return EINVAL;
+  uint8_t *area = kmalloc(SUPER_AREA_BYTES);
+  if (area == NULL)
+    return ENOMEM;
+  errno_t e = blk_read(dev, 0, area, SUPER_AREA_BYTES);
+  memcpy(s, area + EXT4_SUPER_OFFSET, sizeof *s);
+  kfree(area);
+  return e;
+}
+
+errno_t super_read(struct ext4 *fs, const char **why) {
   struct ext4_super *s = &fs->super;
   *why = "it has no ext2, ext3 or ext4 file system; make one: mkfs.ext4";
-  if (device_bytes < EXT4_SUPER_OFFSET + sizeof *s)
-    return EINVAL;
-  errno_t e = blk_read(fs->dev, EXT4_SUPER_OFFSET, s, sizeof *s);
+  errno_t e = super_read_raw(fs->dev, s);
   if (e != 0) {
-    *why = "it can't be read";
+    *why = e == EIO ? "it can't be read" : *why;
     return e;
   }
   if (!super_is_ext4(s))
@@ -125,7 +138,10 @@ errno_t super_read(struct ext4 *fs, uint64_t device_bytes, const char **why) {
   *why = "its superblock is damaged; run e2fsck on it";
   if (fs->csum && (s->s_checksum_type != 1 || s->s_checksum != csum_super(s)))
     return EINVAL;
-  if (!geometry_ok(fs, device_bytes))
+  if (!geometry_ok(fs, fs->dev->size_bytes))
+    return EINVAL;
+  *why = "its blocks are smaller than the disk's";
+  if (fs->block_bytes < fs->dev->block_bytes)
     return EINVAL;
   fs->csum_seed = csum_seed(s);
   fs->group_csum = fs->csum || (s->s_feature_ro_compat & EXT4_RO_GDT_CSUM) != 0;

@@ -8,8 +8,11 @@
 
 /* Whether it has the magic number. */
 bool super_is_ext4(const struct ext4_super *s);
+/* The superblock as it is on the disk, of whatever it is. EINVAL: the disk is too small; EIO,
+ * ENOMEM. */
+errno_t super_read_raw(struct blkdev *dev, struct ext4_super *s);
 /* Reads and checks fs->dev's superblock and fills what follows from it. EINVAL, EROFS (it could
  * only be read: fs->read_only is not set) with `why`; EIO. */
-errno_t super_read(struct ext4 *fs, uint64_t device_bytes, const char **why);
+errno_t super_read(struct ext4 *fs, const char **why);
 
 #endif

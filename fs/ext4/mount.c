@@ -1,0 +1,162 @@
+/*
+ * Mounting: superblock, journal, orphans, and the state that a disk is left in.
+ *
+ * Called at boot and at the machine's end; threads only (the boot stack is one). While it is
+ * mounted writable with a journal, the feature "recover" says that the journal counts; without a
+ * journal the state is not "clean" meanwhile. A clean end takes both back.
+ */
+#include "fs/ext4/csum.h"
+#include "fs/ext4/super.h"
+#include "kernel/blkdev.h"
+#include "kernel/heap.h"
+#include "kernel/log.h"
+#include "kernel/printf.h"
+#include "kernel/string.h"
+
+static struct ext4 *mounted;
+
+/* Writes the superblock at once, past the journal. */
+static errno_t super_write_now(struct ext4 *fs) {
+  mutex_lock(&fs->lock);
+  errno_t e = tx_begin(fs, 1);
+  if (e == 0) {
+    e = ext4_super_dirty(fs);
+    tx_end(fs);
+  }
+  mutex_unlock(&fs->lock);
+  return e == 0 ? journal_checkpoint(fs) : e;
+}
+
+/* Says on the disk that it is in use. */
+static errno_t mark_in_use(struct ext4 *fs) {
+  struct ext4_super *s = &fs->super;
+  if (ext4_has_journal(fs))
+    s->s_feature_incompat |= EXT4_INCOMPAT_RECOVER;
+  else
+    s->s_state &= (uint16_t)~EXT4_STATE_CLEAN;
+  s->s_mnt_count++;
+  return super_write_now(fs);
+}
+
+static errno_t mark_clean(struct ext4 *fs) {
+  fs->super.s_feature_incompat &= ~EXT4_INCOMPAT_RECOVER;
+  if (!fs->failed)
+    fs->super.s_state |= EXT4_STATE_CLEAN;
+  return super_write_now(fs);
+}
+
+/* What has to happen before anybody looks at the files. */
+static errno_t prepare(struct ext4 *fs, const char **why) {
+  bool device_writable = !fs->dev->read_only;
+  bool dirty = (fs->super.s_feature_incompat & EXT4_INCOMPAT_RECOVER) != 0;
+  *why = "its journal has changes, and the disk can't be written";
+  if (dirty && !device_writable)
+    return EROFS;
+  errno_t e = journal_open(fs, device_writable, &fs->journal, why);
+  if (e != 0)
+    return e;
+  if (dirty) { /* the superblock is another one now */
+    bcache_drop_clean(&fs->cache);
+    e = super_read(fs, why);
+  }
+  if (e == 0 && !fs->read_only)
+    e = mark_in_use(fs);
+  if (e == 0 && !fs->read_only)
+    e = orphan_recover(fs);
+  if (e != 0)
+    *why = e == ENOMEM ? "there is not enough memory" : "it can't be read or written";
+  return e;
+}
+
+static void mount_free(struct ext4 *fs) {
+  if (fs->journal != NULL)
+    journal_free(fs->journal);
+  bcache_destroy(&fs->cache);
+  kfree(fs);
+}
+
+static errno_t root_get(struct ext4 *fs, struct vnode **root, const char **why) {
+  struct einode *ino;
+  mutex_lock(&fs->lock);
+  errno_t e = einode_get(fs, EXT4_ROOT_INO, &ino);
+  mutex_unlock(&fs->lock);
+  if (e == 0 && ino->vnode.type != FILETYPE_DIRECTORY) {
+    vnode_unref(&ino->vnode);
+    e = EIO;
+  }
+  *why = "its root directory is damaged; run e2fsck on it";
+  if (e == 0)
+    *root = &ino->vnode;
+  return e;
+}
+
+errno_t ext4_mount(struct blkdev *dev, bool read_only, struct vnode **root, const char **why) {
+  static uint64_t last_device;
+  struct ext4 *fs = kzalloc(sizeof *fs);
+  *why = "there is not enough memory";
+  if (fs == NULL || csum_init() != 0) {
+    kfree(fs);
+    return ENOMEM;
+  }
+  fs->dev = dev;
+  fs->read_only = read_only;
+  fs->device = EXT4_DEVICE_BASE + ++last_device;
+  mutex_init(&fs->lock);
+  ksnprintf(fs->name, sizeof fs->name, "%s", dev->name);
+  *why = "the disk can only be read, and the configuration wants to write";
+  errno_t e = dev->read_only && !read_only ? EROFS : super_read(fs, why);
+  if (e == 0)
+    e = bcache_init(&fs->cache, dev, fs->block_bytes, fs->blocks);
+  if (e != 0) {
+    kfree(fs);
+    return e;
+  }
+  e = prepare(fs, why);
+  if (e == 0)
+    e = root_get(fs, root, why);
+  if (e != 0) {
+    mount_free(fs);
+    return e;
+  }
+  fs->next = mounted;
+  mounted = fs;
+  log_info("ext4 %s: %lu MiB, %lu free%s", fs->name,
+           (unsigned long)(fs->blocks << fs->block_shift >> 20),
+           (unsigned long)(fs->free_blocks << fs->block_shift >> 20),
+           read_only ? ", read-only" : "");
+  return 0;
+}
+
+errno_t ext4_unmount(struct vnode *root) {
+  struct ext4 *fs = einode_of(root)->fs, **link = &mounted;
+  errno_t e = fs->read_only || fs->failed ? 0 : mark_clean(fs);
+  vnode_unref(root);
+  while (*link != fs)
+    link = &(*link)->next;
+  *link = fs->next;
+  mount_free(fs);
+  return e;
+}
+
+void ext4_sync_all(void) {
+  for (struct ext4 *fs = mounted; fs != NULL; fs = fs->next) {
+    if (!fs->read_only && !fs->failed && mark_clean(fs) != 0)
+      log_error("ext4 %s: not everything could be written", fs->name);
+  }
+}
+
+errno_t ext4_probe(struct blkdev *dev, char label[17], uint8_t uuid[16]) {
+  struct ext4_super *s = kmalloc(sizeof *s);
+  if (s == NULL)
+    return ENOMEM;
+  errno_t e = super_read_raw(dev, s);
+  if (e == 0 && !super_is_ext4(s))
+    e = EINVAL;
+  if (e == 0) {
+    memcpy(label, s->s_volume_name, sizeof s->s_volume_name);
+    label[sizeof s->s_volume_name] = '\0';
+    memcpy(uuid, s->s_uuid, sizeof s->s_uuid);
+  }
+  kfree(s);
+  return e;
+}
