@@ -31,3 +31,12 @@ void memobj_revoke(struct memobj *obj, uint64_t offset, uint64_t len) {
       revoke_private(m, m->start + from, m->start + to);
   }
 }
+
+bool aspace_shared_object(struct aspace *as, uintptr_t va, struct memobj **obj, uint64_t *offset) {
+  const struct mapping *m = maptree_find(as->root, va);
+  if (m == NULL || m->start > va || (m->flags & MAPPING_SHARED) == 0)
+    return false;
+  *obj = m->obj;
+  *offset = m->offset + (va - m->start);
+  return true;
+}

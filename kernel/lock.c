@@ -11,7 +11,6 @@
 
 #include "kernel/lock_object.h"
 #include "kernel/thread.h"
-#include "kernel/user.h"
 
 #define KM LOCK_KERNEL_MANAGED
 #define WR LOCK_WRLOCKED
@@ -40,21 +39,15 @@ static errno_t next_word(uint32_t word, tid_t tid, bool write, uint32_t with, ui
 }
 
 errno_t lock_try(uint32_t *word, tid_t tid, bool write, uint32_t with, tid_t *owner) {
-  uint32_t value, next;
-  if (!arch_user_load32(word, &value))
-    return EFAULT;
-  for (;;) {
-    errno_t e = next_word(value, tid, write, with, &next);
+  uint32_t value = lock_word_load(word), next;
+  errno_t e;
+  do {
+    e = next_word(value, tid, write, with, &next);
     if (e != 0 && e != EBUSY)
       return e;
-    bool swapped;
-    if (!arch_user_cmpxchg32(word, &value, next, &swapped))
-      return EFAULT;
-    if (!swapped)
-      continue; /* value is what it is now */
-    *owner = owner_in(value);
-    return e;
-  }
+  } while (!lock_word_swap(word, &value, next));
+  *owner = owner_in(value);
+  return e;
 }
 
 void lock_grant(struct lock_waiter *w) {
@@ -83,37 +76,45 @@ static void grant_readers(struct lock_object *o) {
 
 errno_t lock_release(const struct lock_key *key, uint32_t *word, tid_t tid) {
   struct lock_object *o = lock_object_find(key);
-  if (o == NULL)
-    return arch_user_store32(word, LOCK_UNLOCKED) ? 0 : EFAULT;
-  if (o->owner == LOCK_OWNER_UNKNOWN) {
-    uint32_t value; /* the last reader has put its name there */
-    if (!arch_user_load32(word, &value))
-      return EFAULT;
-    o->owner = owner_in(value);
+  if (o == NULL) {
+    lock_word_store(word, LOCK_UNLOCKED);
+    return 0;
   }
+  if (o->owner == LOCK_OWNER_UNKNOWN)
+    o->owner = owner_in(lock_word_load(word)); /* the last reader has put its name there */
   if (o->owner != tid)
     return EPERM;
   if (list_empty(&o->waiting)) {
-    if (!arch_user_store32(word, o->count))
-      return EFAULT;
+    lock_word_store(word, o->count);
     grant_readers(o);
     return 0;
   }
   struct lock_waiter *w = first(&o->waiting);
   tid_t heir = w->thread->tid;
-  if (!arch_user_store32(word, heir | WR | (o->count > 1 ? KM : 0)))
-    return EFAULT;
+  lock_word_store(word, heir | WR | (o->count > 1 ? KM : 0));
   o->owner = heir;
   dequeue(o, w);
   lock_grant(w);
   return 0;
 }
 
+static errno_t release(const struct lock_key *key, tid_t tid) {
+  uint32_t *word;
+  errno_t e = lock_word_find(key, &word);
+  return e != 0 ? e : lock_release(key, word, tid);
+}
+
 errno_t lock_unlock(lock_t *lock, scope_t scope) {
   struct lock_key key;
   errno_t e = lock_key_init(&key, LOCK_KIND_LOCK, lock, scope);
-  return e != 0 ? e : lock_release(&key, lock, thread_current()->tid);
+  if (e != 0)
+    return e;
+  e = release(&key, thread_current()->tid);
+  lock_key_unref(&key);
+  return e;
 }
+
+/* ---- Waiting ------------------------------------------------------------------------- */
 
 errno_t lock_sleep(struct lock_waiter *w, uint64_t deadline_ns) {
   for (;;) {
@@ -129,75 +130,98 @@ errno_t lock_sleep(struct lock_waiter *w, uint64_t deadline_ns) {
 /* Replaces the word by (word without the mark) + readers. False: it has a writer meanwhile, and
  * readers is not 0. */
 static bool unmark(uint32_t *word, uint32_t readers) {
-  uint32_t value;
-  bool swapped = false;
-  if (!arch_user_load32(word, &value))
-    return true; /* the memory is gone: nobody can take that lock any more */
-  while (!swapped) {
+  uint32_t value = lock_word_load(word);
+  do {
     if (readers > 0 && (value & WR) != 0)
       return false;
-    if (!arch_user_cmpxchg32(word, &value, (value & ~KM) + readers, &swapped))
-      return true;
-  }
+  } while (!lock_word_swap(word, &value, (value & ~KM) + readers));
   return true;
 }
 
-void lock_abandon(struct lock_waiter *w) {
+errno_t lock_abandon(const struct lock_key *key, struct lock_waiter *w, errno_t e) {
+  uint32_t *word;
+  bool found = lock_word_find(key, &word) == 0; /* else nobody can take it any more */
   struct lock_object *o = w->object;
+  if (o == NULL)
+    return 0;
   bool last = o->count == 1;
   bool writer_left = !list_empty(&o->waiting);
   dequeue(o, w);
+  w->object = NULL;
+  if (!found)
+    return e;
   if (last)
-    unmark(o->word, 0);
+    unmark(word, 0);
   else if (writer_left && list_empty(&o->waiting) && o->owner == LOCK_OWNER_UNKNOWN &&
-           unmark(o->word, o->count))
+           unmark(word, o->count))
     grant_readers(o); /* only the writer kept them from joining the readers that have it */
+  return e;
 }
 
-static struct lock_object *enqueue(const struct lock_key *key, uint32_t *word,
-                                   struct lock_waiter *w, tid_t owner) {
-  struct lock_object *o = lock_object_join(key, word, w->thread);
+/* One reader less; the last one before others that wait hands the lock over. */
+static errno_t release_read(const struct lock_key *key, tid_t tid) {
+  uint32_t *word, value, next;
+  errno_t e = lock_word_find(key, &word);
+  if (e != 0)
+    return e;
+  value = lock_word_load(word);
+  do {
+    if ((value & WR) != 0 || (value & LOW_BITS) == 0)
+      return EPERM; /* the program has changed it */
+    next = value == (1 | KM) ? tid | WR | KM : value - 1;
+  } while (!lock_word_swap(word, &value, next));
+  return (next & WR) != 0 ? lock_release(key, word, tid) : 0;
+}
+
+errno_t lock_wait_end(const struct lock_key *key, bool write, errno_t e) {
+  const struct thread *t = thread_current();
+  if (e != 0 || !t->dying)
+    return e;
+  (void)(write ? release(key, t->tid) : release_read(key, t->tid));
+  return ECANCELED;
+}
+
+static void enqueue(const struct lock_key *key, struct lock_waiter *w, bool write, tid_t owner) {
+  struct lock_object *o = lock_object_join(key, w->thread);
   if (o->count == 1)
     o->owner = owner;
   w->object = o;
-  return o;
+  list_push_back(write ? &o->waiting : &o->readers, &w->link);
 }
 
-void lock_enqueue_writer(const struct lock_key *key, uint32_t *word, struct lock_waiter *w,
-                         tid_t owner) {
-  struct lock_object *o = enqueue(key, word, w, owner);
-  list_push_back(&o->waiting, &w->link);
+void lock_enqueue_writer(const struct lock_key *key, struct lock_waiter *w, tid_t owner) {
+  enqueue(key, w, true, owner);
 }
 
-static void enqueue_reader(const struct lock_key *key, uint32_t *word, struct lock_waiter *w,
-                           tid_t owner) {
-  struct lock_object *o = enqueue(key, word, w, owner);
-  list_push_back(&o->readers, &w->link);
-}
-
-errno_t lock_wait(lock_t *lock, scope_t scope, bool write, uint64_t deadline_ns) {
+errno_t lock_take(const struct lock_key *key, bool write, uint64_t deadline_ns) {
   struct thread *t = thread_current();
-  struct lock_key key;
   tid_t owner = 0;
-  errno_t e = lock_key_init(&key, LOCK_KIND_LOCK, lock, scope);
+  uint32_t *word;
+  errno_t e = lock_word_find(key, &word);
   if (e != 0)
     return e;
-  struct lock_object *o = lock_object_find(&key);
+  struct lock_object *o = lock_object_find(key);
   if (o == NULL) {
-    e = lock_try(lock, t->tid, write, 0, &owner);
+    e = lock_try(word, t->tid, write, 0, &owner);
     if (e != EBUSY)
-      return e;
+      return lock_wait_end(key, write, e);
   } else if (write && o->owner == t->tid) {
     return EDEADLK;
   }
-
   struct lock_waiter w = {.thread = t};
-  if (write)
-    lock_enqueue_writer(&key, lock, &w, owner);
-  else
-    enqueue_reader(&key, lock, &w, owner);
+  enqueue(key, &w, write, owner);
   e = lock_sleep(&w, deadline_ns);
   if (e != 0)
-    lock_abandon(&w);
+    e = lock_abandon(key, &w, e);
+  return lock_wait_end(key, write, e);
+}
+
+errno_t lock_wait(lock_t *lock, scope_t scope, bool write, uint64_t deadline_ns) {
+  struct lock_key key;
+  errno_t e = lock_key_init(&key, LOCK_KIND_LOCK, lock, scope);
+  if (e != 0)
+    return e;
+  e = lock_take(&key, write, deadline_ns);
+  lock_key_unref(&key);
   return e;
 }

@@ -8,9 +8,7 @@
 
 #include "kernel/heap.h"
 #include "kernel/log.h"
-#include "kernel/process.h"
 #include "kernel/thread.h"
-#include "kernel/user.h"
 
 #define BUCKETS 128 /* a power of two */
 
@@ -45,23 +43,9 @@ static struct lock_object *lend(struct thread *t) {
   return o;
 }
 
-errno_t lock_key_init(struct lock_key *key, enum lock_kind kind, const void *word, scope_t scope) {
-  uintptr_t va = (uintptr_t)word;
-  if (scope != SCOPE_PRIVATE && scope != SCOPE_SHARED)
-    return EINVAL;
-  if (va % sizeof(uint32_t) != 0 || !user_range_ok(va, sizeof(uint32_t)))
-    return EFAULT;
-  /* All memory is private to its address space, where both scopes mean the same. */
-  *key = (struct lock_key){thread_current()->process->aspace, va, kind};
-  return 0;
-}
-
-bool lock_key_equal(const struct lock_key *a, const struct lock_key *b) {
-  return a->offset == b->offset && a->space == b->space && a->kind == b->kind;
-}
-
 static struct lock_object **bucket(const struct lock_key *key) {
-  uint64_t mixed = (key->offset >> 2) ^ ((uintptr_t)key->space >> 4) ^ (uint64_t)key->kind << 32;
+  uintptr_t owner = (uintptr_t)key->obj | (uintptr_t)key->space; /* one of them is NULL */
+  uint64_t mixed = (key->offset >> 2) ^ (owner >> 4) ^ (uint64_t)key->kind << 32;
   return &buckets[(mixed * 0x9e3779b97f4a7c15) >> 32 & (BUCKETS - 1)];
 }
 
@@ -72,7 +56,7 @@ struct lock_object *lock_object_find(const struct lock_key *key) {
   return o;
 }
 
-struct lock_object *lock_object_join(const struct lock_key *key, uint32_t *word, struct thread *t) {
+struct lock_object *lock_object_join(const struct lock_key *key, struct thread *t) {
   struct lock_object *o = lock_object_find(key);
   struct lock_object *mine = lend(t);
   if (o != NULL) {
@@ -80,7 +64,7 @@ struct lock_object *lock_object_join(const struct lock_key *key, uint32_t *word,
     o->count++;
     return o;
   }
-  *mine = (struct lock_object){.key = *key, .word = word, .count = 1};
+  *mine = (struct lock_object){.key = *key, .count = 1};
   list_init(&mine->waiting);
   if (key->kind == LOCK_KIND_LOCK)
     list_init(&mine->readers);

@@ -84,6 +84,7 @@ static void schedule(void) {
   struct cpu *c = this_cpu();
   struct thread *self = thread_current();
   uint64_t now_ns = arch_time_ns();
+  self->sleeps++;
   self->cpu_ns += now_ns - self->slice_start_ns;
   struct thread *next = next_ready(c, &now_ns);
   next->slice_start_ns = now_ns;

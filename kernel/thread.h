@@ -36,6 +36,7 @@ struct thread {
   enum thread_state state;
   bool wake_pending; /* a wake came since thread_sleep_begin() */
   bool dying;        /* to end at the next return to user mode; sleeps return ECANCELED */
+  uint32_t sleeps;   /* how often it let others run: whatever it knew before may have changed */
   bool raw;          /* the results of its system call go to raw_results (kernel/sys/raw.c) */
   uint64_t raw_results[USER_RESULTS];
   tid_t tid;       /* 2 … 2^30 − 1, unique among all live threads */

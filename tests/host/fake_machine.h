@@ -182,7 +182,11 @@ void arch_user_enter(const struct arch_user_start *start) {
 /* An address range that behaves as unmapped. */
 static uintptr_t fake_bad_low, fake_bad_high;
 
+static bool (*fake_unmapped_hook)(const void *p); /* or what this one says */
+
 static bool fake_bad(const void *p, size_t n) {
+  if (fake_unmapped_hook != NULL && fake_unmapped_hook(p))
+    return true;
   return (uintptr_t)p < fake_bad_high && (uintptr_t)p + n > fake_bad_low;
 }
 
@@ -197,7 +201,12 @@ size_t arch_user_copy(void *dst, const void *src, size_t n) {
   return 0;
 }
 
+/* Asked whether the page has to come from a disk; then the access sleeps. NULL: never. */
+static bool (*fake_slow)(void);
+
 bool arch_user_load32(const uint32_t *uaddr, uint32_t *value) {
+  if (fake_slow != NULL && fake_slow())
+    thread_yield();
   if (fake_bad(uaddr, 4))
     return false;
   *value = *uaddr;
@@ -296,15 +305,20 @@ static void fake_process_reset(void) {
   waitq_init(&fake_process_done);
 }
 
-/* A ready user thread of fake_process that runs fn(tid, arg). */
-static inline struct thread *fake_thread(void (*fn)(uint64_t tid, uint64_t arg), uint64_t arg) {
+/* A ready user thread of p that runs fn(tid, arg). */
+static inline struct thread *fake_thread_of(struct process *p,
+                                            void (*fn)(uint64_t tid, uint64_t arg), uint64_t arg) {
   struct arch_user_start start = {.pc = (uintptr_t)fn, .arg1 = arg};
   struct thread *t;
-  errno_t e = thread_create_user(&fake_process, &start, &t);
+  errno_t e = thread_create_user(p, &start, &t);
   CHECK(e == 0);
   t->user_start.arg0 = t->tid;
   thread_wake(t);
   return t;
+}
+
+static inline struct thread *fake_thread(void (*fn)(uint64_t tid, uint64_t arg), uint64_t arg) {
+  return fake_thread_of(&fake_process, fn, arg);
 }
 
 /* The test waits until every thread of fake_process is gone. */

@@ -1,4 +1,6 @@
-// sources: kernel/lock.c kernel/lock_object.c kernel/condvar.c kernel/thread.c kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c kernel/sys/lock.c kernel/fdtable.c kernel/file.c
+// sources: kernel/lock.c kernel/lock_object.c kernel/lock_word.c kernel/condvar.c kernel/thread.c
+// sources: kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c
+// sources: kernel/sys/lock.c kernel/fdtable.c kernel/file.c
 /* Condition variables, case by case: what the words become, who is woken, which errors (4.5, 4.6).
  */
 #include "tests/host/lock_actors.h"

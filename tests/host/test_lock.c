@@ -1,4 +1,6 @@
-// sources: kernel/lock.c kernel/lock_object.c kernel/condvar.c kernel/thread.c kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c kernel/sys/lock.c kernel/sys/thread.c kernel/fdtable.c kernel/file.c
+// sources: kernel/lock.c kernel/lock_object.c kernel/lock_word.c kernel/condvar.c kernel/thread.c
+// sources: kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c
+// sources: kernel/sys/lock.c kernel/sys/thread.c kernel/fdtable.c kernel/file.c
 /*
  * Locks, case by case: what the words become, who gets what, which errors (reference section 4);
  * and how threads begin and end.

@@ -1,4 +1,6 @@
-// sources: kernel/lock.c kernel/lock_object.c kernel/condvar.c kernel/thread.c kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c kernel/sys/lock.c kernel/fdtable.c kernel/file.c
+// sources: kernel/lock.c kernel/lock_object.c kernel/lock_word.c kernel/condvar.c kernel/thread.c
+// sources: kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c
+// sources: kernel/sys/lock.c kernel/fdtable.c kernel/file.c
 /*
  * Locks and condition variables under chance: programs as a C library writes them, with threads
  * interleaved at random between all their memory accesses, timeouts at random moments, and sudden

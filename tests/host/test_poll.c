@@ -1,7 +1,9 @@
-// sources: kernel/sys/poll.c kernel/sys/poll_lock.c kernel/lock.c kernel/lock_object.c kernel/condvar.c kernel/thread.c kernel/waitq.c kernel/timer.c kernel/bh.c kernel/fdtable.c kernel/file.c
+// sources: kernel/sys/poll.c kernel/sys/poll_lock.c kernel/lock.c kernel/lock_object.c
+// sources: kernel/lock_word.c kernel/condvar.c kernel/thread.c kernel/waitq.c kernel/timer.c
+// sources: kernel/bh.c kernel/fdtable.c kernel/file.c
 /* poll: what is reported, when, and with which errors (reference section 5). */
 #include "kernel/sys/sys.h"
-#include "tests/host/fake_machine.h"
+#include "tests/host/lock_memory.h"
 
 #define OFFSET_NS 1000000000000ull /* realtime minus monotonic */
 

@@ -6,7 +6,7 @@
 #define TESTS_HOST_USER_LOCK_H
 
 #include "kernel/sys/sys.h"
-#include "tests/host/fake_machine.h"
+#include "tests/host/lock_memory.h"
 
 #define KM LOCK_KERNEL_MANAGED
 #define WR LOCK_WRLOCKED
@@ -23,6 +23,9 @@ struct model_condvar {
   unsigned signals; /* wakeups that signals allow */
   unsigned wakeups; /* waits that a signal ended */
 };
+
+/* Of locks and of condition variables, in all calls below. */
+static scope_t user_scope = SCOPE_PRIVATE, user_condvar_scope = SCOPE_PRIVATE;
 
 static inline uint32_t user_load(const uint32_t *word) {
   fake_user_step();
@@ -76,7 +79,7 @@ static inline errno_t wait_lock(uint32_t *word, bool write, uint64_t timeout_ns)
   struct subscription subs[2] = {{.userdata = 1, .type = type}};
   struct event ev[2];
   subs[0].lock.lock = word;
-  subs[0].lock.lock_scope = SCOPE_PRIVATE;
+  subs[0].lock.lock_scope = user_scope;
   errno_t e = user_poll(subs, add_timeout(&subs[1], timeout_ns), ev);
   return e != 0 ? e : result_of(&ev[0], type);
 }
@@ -85,21 +88,21 @@ static inline errno_t wait_condvar(uint32_t *condvar, uint32_t *word, uint64_t t
   struct subscription subs[2] = {{.userdata = 1, .type = EVENTTYPE_CONDVAR}};
   struct event ev[2];
   subs[0].condvar.condvar = condvar;
-  subs[0].condvar.condvar_scope = SCOPE_PRIVATE;
+  subs[0].condvar.condvar_scope = user_condvar_scope;
   subs[0].condvar.lock = word;
-  subs[0].condvar.lock_scope = SCOPE_PRIVATE;
+  subs[0].condvar.lock_scope = user_scope;
   errno_t e = user_poll(subs, add_timeout(&subs[1], timeout_ns), ev);
   return e != 0 ? e : result_of(&ev[0], EVENTTYPE_CONDVAR);
 }
 
 static inline errno_t call_unlock(uint32_t *word) {
-  errno_t e = sys_lock_unlock(thread_current(), word, SCOPE_PRIVATE);
+  errno_t e = sys_lock_unlock(thread_current(), word, user_scope);
   fake_return_to_user();
   return e;
 }
 
 static inline errno_t call_signal(uint32_t *condvar, nthreads_t n) {
-  errno_t e = sys_condvar_signal(thread_current(), condvar, SCOPE_PRIVATE, n);
+  errno_t e = sys_condvar_signal(thread_current(), condvar, user_condvar_scope, n);
   fake_return_to_user();
   return e;
 }
