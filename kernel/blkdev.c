@@ -29,7 +29,6 @@ void blkdev_register(struct blkdev *dev) {
   dev->next = NULL;
   dev->disk = dev;
   dev->start_bytes = 0;
-  dev->dead = false;
   ksnprintf(dev->name, sizeof dev->name, "disk%u", n);
   log_info("%s: %s, serial \"%s\", %llu KiB in blocks of %u bytes%s%s%s%s", dev->name, dev->driver,
            dev->serial, (unsigned long long)dev->size_bytes / 1024, dev->block_bytes,
@@ -128,11 +127,11 @@ static void finish_later(struct blk_request *r, errno_t error) {
 
 /* ---- Its beginning ------------------------------------------------------------------- */
 
-static errno_t check_segs(const struct blk_request *r) {
+static errno_t check_segs(const struct blk_request *r, uint32_t block_bytes) {
   uint64_t sum = 0;
   for (unsigned i = 0; i < r->nsegs; i++) {
     size_t len = r->segs[i].len;
-    if (len == 0 || len % BLK_SECTOR_BYTES != 0 || len > r->len_bytes - sum)
+    if (len == 0 || (len & (block_bytes - 1)) != 0 || len > r->len_bytes - sum)
       return EINVAL;
     sum += len;
   }
@@ -162,7 +161,8 @@ static errno_t check(const struct blkdev *dev, const struct blk_request *r) {
   }
   if (r->op == BLK_DISCARD)
     return check_most(r, disk->discard_max_bytes);
-  return r->op == BLK_WRITE_ZEROES ? check_most(r, disk->zeroes_max_bytes) : check_segs(r);
+  return r->op == BLK_WRITE_ZEROES ? check_most(r, disk->zeroes_max_bytes)
+                                   : check_segs(r, disk->block_bytes);
 }
 
 void blk_submit(struct blkdev *dev, struct blk_request *r) {

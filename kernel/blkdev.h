@@ -40,7 +40,7 @@ enum blk_op {
 struct blkdev;
 
 /* A piece of memory in the direct map (of the heap or whole pages: not of a stack). len is a
- * multiple of BLK_SECTOR_BYTES. */
+ * multiple of block_bytes, and not 0. */
 struct blk_seg {
   void *data;
   size_t len;
@@ -69,6 +69,7 @@ struct blk_request {
   struct list link;          /* of those that wait for something */
   uint64_t sector;           /* of the disk: where the next part begins */
   uint64_t left_bytes;       /* of the parts to come */
+  uint64_t failed_sector;    /* of the first part that failed */
   const struct blk_seg *seg; /* where the next part goes on */
   size_t seg_done;           /* bytes of *seg that earlier parts took */
   unsigned parts;            /* in flight */

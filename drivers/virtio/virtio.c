@@ -21,6 +21,7 @@ struct virtio_driver {
 
 static const struct virtio_driver drivers[] = {
     {1, "virtio-net", virtio_net_start},
+    {2, "virtio-blk", virtio_blk_start},
     {4, "virtio-rng", virtio_rng_start},
 };
 

@@ -212,6 +212,7 @@ static inline uint16_t virtq_unpublished(const struct virtq *q) {
 
 /* ENODEV as virtio_start. */
 errno_t virtio_net_start(struct virtio_dev *d);
+errno_t virtio_blk_start(struct virtio_dev *d);
 errno_t virtio_rng_start(struct virtio_dev *d);
 errno_t virtio_pci_probe(struct pci_dev *d);
 

@@ -16,6 +16,11 @@ errno_t virtio_rng_start(struct virtio_dev *d) {
   return ENODEV;
 }
 
+errno_t virtio_blk_start(struct virtio_dev *d) {
+  (void)d;
+  return ENODEV;
+}
+
 static struct virtio_dev dev;
 static struct virtq q;
 static unsigned cleanups;

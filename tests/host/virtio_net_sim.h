@@ -28,6 +28,11 @@ errno_t virtio_rng_start(struct virtio_dev *d) {
   return ENODEV;
 }
 
+errno_t virtio_blk_start(struct virtio_dev *d) {
+  (void)d;
+  return ENODEV;
+}
+
 void bh_schedule(struct bh *bh) {
   scheduled = bh;
 }
