@@ -81,12 +81,21 @@ static const struct file_ops vfile_ops = {
     .vnode = vfile_vnode,
 };
 
-errno_t vfile_create(struct vnode *v, fdflags_t flags, struct file **f) {
-  struct vfile *vf = kmalloc(sizeof *vf);
-  if (vf == NULL)
-    return ENOMEM;
+void *vfile_alloc(void) {
+  return kmalloc(sizeof(struct vfile));
+}
+
+struct file *vfile_init(void *memory, struct vnode *v, fdflags_t flags) {
+  struct vfile *vf = memory;
   file_init(&vf->file, &vfile_ops, v->type, flags);
   vf->vnode = vnode_ref(v);
-  *f = &vf->file;
+  return &vf->file;
+}
+
+errno_t vfile_create(struct vnode *v, fdflags_t flags, struct file **f) {
+  void *memory = vfile_alloc();
+  if (memory == NULL)
+    return ENOMEM;
+  *f = vfile_init(memory, v, flags);
   return 0;
 }

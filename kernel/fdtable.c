@@ -65,17 +65,20 @@ static errno_t grow(struct fdtable *t) {
   return 0;
 }
 
-errno_t fd_install(struct fdtable *t, struct file *file, rights_t base, rights_t inheriting,
-                   fd_t *fd) {
+errno_t fd_reserve(struct fdtable *t) {
   uint32_t i = t->lowest_free;
   while (i < t->capacity && t->entries[i].file != NULL)
     i++;
   t->lowest_free = i;
-  if (i >= t->capacity) {
-    errno_t e = grow(t);
-    if (e != 0)
-      return e;
-  }
+  return i < t->capacity ? 0 : grow(t);
+}
+
+errno_t fd_install(struct fdtable *t, struct file *file, rights_t base, rights_t inheriting,
+                   fd_t *fd) {
+  errno_t e = fd_reserve(t);
+  if (e != 0)
+    return e;
+  uint32_t i = t->lowest_free;
   t->entries[i] = (struct fd_entry){file, base, inheriting};
   t->lowest_free = i + 1;
   t->count++;

@@ -26,6 +26,8 @@ void fdtable_destroy(struct fdtable *t);
 errno_t fd_get(struct fdtable *t, fd_t fd, rights_t needed, struct file **file);
 /* The entry itself, valid until the table changes or the caller sleeps. EBADF. */
 errno_t fd_lookup(struct fdtable *t, fd_t fd, struct fd_entry **entry);
+/* Makes room: the next fd_install() succeeds, if nobody else installs before. EMFILE, ENOMEM. */
+errno_t fd_reserve(struct fdtable *t);
 /* Puts a file under the lowest free number and takes over the caller's reference (on error the
  * caller keeps it). EMFILE, ENOMEM. */
 errno_t fd_install(struct fdtable *t, struct file *file, rights_t base, rights_t inheriting,

@@ -90,16 +90,17 @@ void rights_max(filetype_t type, bool superset, rights_t *base, rights_t *inheri
   }
 }
 
+rights_t rights_to_open(oflags_t oflags) {
+  return RIGHT_FILE_OPEN | (oflags & O_CREAT ? RIGHT_FILE_CREATE_FILE : 0);
+}
+
 void rights_for_open(oflags_t oflags, const struct fdstat *request, struct rights_open *out) {
   rights_t wanted = request->fs_rights_base;
   out->read = (wanted & (RIGHT_FD_READ | RIGHT_FILE_READDIR | RIGHT_MEM_MAP_EXEC)) != 0;
   out->write = (wanted & (RIGHT_FD_DATASYNC | RIGHT_FD_WRITE | RIGHT_FILE_ALLOCATE |
                           RIGHT_FILE_STAT_FPUT_SIZE)) != 0;
 
-  out->base = RIGHT_FILE_OPEN;
-  if (oflags & O_CREAT)
-    out->base |= RIGHT_FILE_CREATE_FILE;
-
+  out->base = rights_to_open(oflags);
   out->inheriting = wanted | request->fs_rights_inheriting;
   if (oflags & O_TRUNC)
     out->inheriting |= RIGHT_FILE_STAT_FPUT_SIZE;

@@ -14,7 +14,8 @@
 /* The maximum for a type; `superset`: with those of retired calls (listening sockets always). */
 void rights_max(filetype_t type, bool superset, rights_t *base, rights_t *inheriting);
 
-/* What file_open needs of the directory; reference 2.6. */
+/* What file_open needs of the directory; reference 2.6. The base rights follow from its flags. */
+rights_t rights_to_open(oflags_t oflags);
 struct rights_open {
   rights_t base, inheriting; /* needed of the directory */
   bool read, write;          /* access mode */

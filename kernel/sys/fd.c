@@ -66,31 +66,37 @@ errno_t sys_fd_stat_get(struct thread *t, fd_t fd, struct fdstat *buf) {
   return user_copy_out(buf, &st, sizeof st);
 }
 
+static errno_t put_flags(struct fd_entry *entry, const struct fdstat *st) {
+  if ((st->fs_flags & ~FDFLAGS_ALL) != 0)
+    return EINVAL;
+  entry->file->flags = st->fs_flags;
+  return 0;
+}
+
+static errno_t put_rights(struct fd_entry *entry, const struct fdstat *st) {
+  if ((st->fs_rights_base & ~entry->base) != 0 ||
+      (st->fs_rights_inheriting & ~entry->inheriting) != 0)
+    return ENOTCAPABLE;
+  entry->base = st->fs_rights_base;
+  entry->inheriting = st->fs_rights_inheriting;
+  return 0;
+}
+
 errno_t sys_fd_stat_put(struct thread *t, fd_t fd, const struct fdstat *buf, fdsflags_t flags) {
   struct fd_entry *entry;
   struct fdstat st;
   if (flags != FDSTAT_FLAGS && flags != FDSTAT_RIGHTS)
     return EINVAL;
-  errno_t e = user_copy_in(&st, buf, sizeof st);
+  errno_t e = fd_lookup(fds_of(t), fd, &entry);
+  if (e == 0 && flags == FDSTAT_FLAGS && !(entry->base & RIGHT_FD_STAT_PUT_FLAGS))
+    e = ENOTCAPABLE;
+  if (e == 0)
+    e = user_copy_in(&st, buf, sizeof st);
+  if (e == 0)
+    e = fd_lookup(fds_of(t), fd, &entry); /* copying may have waited */
   if (e != 0)
     return e;
-  if (flags == FDSTAT_FLAGS && (st.fs_flags & ~FDFLAGS_ALL) != 0)
-    return EINVAL;
-  e = fd_lookup(fds_of(t), fd, &entry);
-  if (e != 0)
-    return e;
-  if (flags == FDSTAT_FLAGS) {
-    if (!(entry->base & RIGHT_FD_STAT_PUT_FLAGS))
-      return ENOTCAPABLE;
-    entry->file->flags = st.fs_flags;
-    return 0;
-  }
-  if ((st.fs_rights_base & ~entry->base) != 0 ||
-      (st.fs_rights_inheriting & ~entry->inheriting) != 0)
-    return ENOTCAPABLE;
-  entry->base = st.fs_rights_base;
-  entry->inheriting = st.fs_rights_inheriting;
-  return 0;
+  return flags == FDSTAT_FLAGS ? put_flags(entry, &st) : put_rights(entry, &st);
 }
 
 /* ---- Bytes ---------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  */
 #include "fs/lookup.h"
 #include "fs/vfile.h"
+#include "kernel/heap.h"
 #include "kernel/process.h"
 #include "kernel/rights.h"
 #include "kernel/string.h"
@@ -64,22 +65,15 @@ struct open_request {
   struct rights_open rights;
 };
 
-/* Makes the missing file at the end of the path. */
-static errno_t open_create(struct path *p, const struct open_request *req) {
-  if (!(req->oflags & O_CREAT) || p->slash)
-    return ENOENT;
-  if (p->dir->ops->create == NULL)
-    return EROFS;
-  return p->dir->ops->create(p->dir, p->name, p->name_len, FILETYPE_REGULAR_FILE, &p->node);
-}
-
 /* Whether the node may be opened so; reference 3.2. */
-static errno_t open_check(const struct vnode *v, const struct open_request *req) {
+static errno_t check_node(const struct vnode *v, const struct open_request *req) {
   bool change = req->rights.write || (req->oflags & O_TRUNC) != 0;
+  if ((req->oflags & O_CREAT) && (req->oflags & O_EXCL))
+    return EEXIST;
   if (v->type == FILETYPE_SYMBOLIC_LINK)
     return ELOOP;
   if (v->type == FILETYPE_DIRECTORY)
-    return change ? EISDIR : 0;
+    return change || (req->oflags & O_CREAT) ? EISDIR : 0;
   if (req->oflags & O_DIRECTORY)
     return ENOTDIR;
   if (v->type != FILETYPE_REGULAR_FILE)
@@ -90,20 +84,39 @@ static errno_t open_check(const struct vnode *v, const struct open_request *req)
   return 0;
 }
 
-static errno_t open_node(struct path *p, const struct open_request *req, struct file **f) {
+/* Whether a file may be made where the path ends. */
+static errno_t check_missing(const struct path *p, const struct open_request *req) {
+  if (!(req->oflags & O_CREAT) || p->slash)
+    return ENOENT;
+  return p->dir->ops->create == NULL ? EROFS : 0;
+}
+
+/* Makes the file, or empties it. */
+static errno_t open_change(struct path *p, const struct open_request *req) {
   static const struct filestat empty;
-  errno_t e = 0;
   if (p->node == NULL)
-    e = open_create(p, req);
-  else if ((req->oflags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-    e = EEXIST;
+    return p->dir->ops->create(p->dir, p->name, p->name_len, FILETYPE_REGULAR_FILE, &p->node);
+  return req->oflags & O_TRUNC ? p->node->ops->set_stat(p->node, &empty, FILESTAT_SIZE) : 0;
+}
+
+/* Opens what is at the end of the path. Whatever may fail comes before the change. */
+static errno_t open_node(struct thread *t, struct path *p, const struct open_request *req,
+                         struct file **f) {
+  errno_t e = p->node != NULL ? check_node(p->node, req) : check_missing(p, req);
   if (e == 0)
-    e = open_check(p->node, req);
-  if (e == 0 && (req->oflags & O_TRUNC))
-    e = p->node->ops->set_stat(p->node, &empty, FILESTAT_SIZE);
-  if (e == 0)
-    e = vfile_create(p->node, req->fds.fs_flags, f);
-  return e;
+    e = fd_reserve(fds_of(t));
+  if (e != 0)
+    return e;
+  void *memory = vfile_alloc();
+  if (memory == NULL)
+    return ENOMEM;
+  e = open_change(p, req);
+  if (e != 0) {
+    kfree(memory);
+    return e;
+  }
+  *f = vfile_init(memory, p->node, req->fds.fs_flags);
+  return 0;
 }
 
 /* Gives the open file its number, with the rights that its type can have of those asked for. Takes
@@ -125,32 +138,44 @@ static errno_t open_install(struct thread *t, struct file *f, const struct fdsta
   return e;
 }
 
+/* Reads the request. What the directory's descriptor must have for the call itself comes before,
+ * what it must have for the request behind. */
+static errno_t open_request(struct thread *t, fd_t dirfd, const struct fdstat *fds,
+                            struct open_request *req) {
+  struct fd_entry *entry;
+  errno_t e = fd_lookup(fds_of(t), dirfd, &entry);
+  if (e != 0)
+    return e;
+  if ((rights_to_open(req->oflags) & ~entry->base) != 0)
+    return ENOTCAPABLE;
+  e = user_copy_in(&req->fds, fds, sizeof req->fds);
+  if (e != 0)
+    return e;
+  if ((req->fds.fs_flags & ~FDFLAGS_ALL) != 0)
+    return EINVAL;
+  rights_for_open(req->oflags, &req->fds, &req->rights);
+  e = fd_lookup(fds_of(t), dirfd, &entry); /* copying may have waited */
+  if (e != 0)
+    return e;
+  return (req->rights.inheriting & ~entry->inheriting) != 0 ? ENOTCAPABLE : 0;
+}
+
 errno_t sys_file_open(struct thread *t, struct lookup dirfd, const char *path, size_t path_len,
                       oflags_t oflags, const struct fdstat *fds, fd_t *fd) {
   struct open_request req = {.oflags = oflags};
-  struct fd_entry *entry;
   struct path *p;
   struct file *f;
   bool exclusive = (oflags & O_CREAT) && (oflags & O_EXCL);
   if ((oflags & ~OFLAGS_ALL) != 0 || ((oflags & O_CREAT) && (oflags & O_DIRECTORY)))
     return EINVAL;
-  errno_t e = user_copy_in(&req.fds, fds, sizeof req.fds);
+  errno_t e = open_request(t, dirfd.fd, fds, &req);
   if (e != 0)
     return e;
-  if ((req.fds.fs_flags & ~FDFLAGS_ALL) != 0)
-    return EINVAL;
-
-  rights_for_open(oflags, &req.fds, &req.rights);
-  e = fd_lookup(fds_of(t), dirfd.fd, &entry);
-  if (e != 0)
-    return e;
-  if ((req.rights.base & ~entry->base) != 0 || (req.rights.inheriting & ~entry->inheriting) != 0)
-    return ENOTCAPABLE;
   e = file_path(t, dirfd.fd, req.rights.base, path, path_len,
                 (dirfd.flags & LOOKUP_SYMLINK_FOLLOW) && !exclusive, &p);
   if (e != 0)
     return e;
-  e = open_node(p, &req, &f);
+  e = open_node(t, p, &req, &f);
   path_free(p);
   return e == 0 ? open_install(t, f, &req.fds, fd) : e;
 }

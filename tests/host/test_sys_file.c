@@ -86,6 +86,8 @@ static void test_open_results(void **state) {
       {"dir", 0, READ | WRITE, EISDIR},
       {"dir", O_DIRECTORY, READ | WRITE, EISDIR},
       {"dir", O_TRUNC, READ, EISDIR},
+      {"dir", O_CREAT, READ, EISDIR},
+      {".", O_CREAT, READ, EISDIR},
       {"dir", O_CREAT | O_EXCL, READ, EEXIST},
       {".", O_CREAT | O_EXCL, READ, EEXIST},
       {"nowhere", 0, READ, ENOENT},
@@ -136,11 +138,14 @@ static void test_open_order_of_errors(void **state) {
   struct fdstat st = {0}, bad = {.fs_flags = 0x20};
   const struct fdstat *hole = (struct fdstat *)world_hole;
   assert_int_equal(sys_file_open(t, at(NO_FD, 0), PATH("file"), 0x10, hole, &fd), EINVAL);
-  assert_int_equal(sys_file_open(t, at(NO_FD, 0), PATH("file"), 0, hole, &fd), EFAULT);
-  assert_int_equal(sys_file_open(t, at(NO_FD, 0), PATH("file"), 0, &bad, &fd), EINVAL);
+  assert_int_equal(sys_file_open(t, at(NO_FD, 0), PATH("file"), 0, hole, &fd), EBADF);
+  assert_int_equal(sys_file_open(t, at(NO_FD, 0), PATH("file"), 0, &bad, &fd), EBADF);
+  assert_int_equal(sys_file_open(t, at(root, 0), PATH("file"), 0, hole, &fd), EFAULT);
+  assert_int_equal(sys_file_open(t, at(root, 0), PATH("nowhere"), 0, &bad, &fd), EINVAL);
   assert_int_equal(sys_file_open(t, at(NO_FD, 0), world_hole, 5, 0, &st, &fd), EBADF);
   fd_t weak = add_dir(&tree_nodes[0].vnode, 0, 0);
   assert_int_equal(sys_file_open(t, at(weak, 0), world_hole, 5, 0, &st, &fd), ENOTCAPABLE);
+  assert_int_equal(sys_file_open(t, at(weak, 0), PATH("file"), 0, hole, &fd), ENOTCAPABLE);
   fd_t file = add_dir(&tree_nodes[1].vnode, 0x11c3801ff, 0);
   assert_int_equal(sys_file_open(t, at(file, 0), PATH("x"), 0, &st, &fd), ENOTCAPABLE);
   assert_int_equal(sys_file_open(t, at(root, 0), world_hole, 5, 0, &st, &fd), EFAULT);

@@ -75,6 +75,13 @@ static void check_flag(void) {
   expect("a bad flag before a closed number", args, c->flag_error);
 }
 
+static void spoil_pointers(uint64_t args[TABLE_ARGS_MAX]) {
+  for (unsigned i = 0; i < call->count; i++) {
+    if (strchr(call->type[i], '*') != NULL)
+      args[i] = 8;
+  }
+}
+
 static void check_closed(int at, const char *what) {
   uint64_t args[TABLE_ARGS_MAX];
   char text[80];
@@ -83,6 +90,12 @@ static void check_closed(int at, const char *what) {
     copy_args(args);
     args[at] = closed[i];
     snprintf(text, sizeof(text), "%s: %#x is not open", what, (unsigned)closed[i]);
+    expect(text, args, CLOUDABI_EBADF);
+    if (c->reads_first)
+      continue;
+    spoil_pointers(args);
+    snprintf(text, sizeof(text), "%s: %#x is not open, before bad pointers", what,
+             (unsigned)closed[i]);
     expect(text, args, CLOUDABI_EBADF);
   }
 }
@@ -99,10 +112,8 @@ static void check_rights(int at, const char *what, cloudabi_rights_t needed) {
     args[at] = less;
     snprintf(text, sizeof(text), "%s: without the right %#llx", what, (unsigned long long)right);
     expect(text, args, CLOUDABI_ENOTCAPABLE);
-    for (unsigned i = 0; i < call->count && !c->reads_first; i++) {
-      if (strchr(call->type[i], '*') != NULL)
-        args[i] = 8;
-    }
+    if (!c->reads_first)
+      spoil_pointers(args);
     snprintf(text, sizeof(text), "%s: without the right %#llx, before bad pointers", what,
              (unsigned long long)right);
     expect(text, args, CLOUDABI_ENOTCAPABLE);
