@@ -9,6 +9,7 @@
 #include "kernel/clock.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/page.h"
 #include "kernel/string.h"
 
 #define FIRST_DEV (1ull << 32) /* the other file systems' are below */
@@ -38,6 +39,8 @@ static size_t counted(size_t n) {
 }
 
 errno_t tmpfs_alloc(struct tmpfs *fs, size_t n, size_t instead_of, void **block) {
+  if (page_free_count() <= PAGE_RESERVE)
+    return ENOSPC;
   tmpfs_uncharge(fs, counted(instead_of));
   errno_t e = tmpfs_charge(fs, counted(n));
   fs->used_bytes += counted(instead_of); /* which is still there */

@@ -45,10 +45,12 @@ static errno_t tmpfs_pwrite(struct vnode *v, struct uio *uio, filesize_t offset,
                             filesize_t *end) {
   struct tmpfs_node *n = tmpfs_node_of(v);
   size_t wanted = uio->resid;
+  errno_t e = 0;
   mutex_lock(&n->file.writer);
-  if (append)
+  if (append && wanted > 0)
     offset = n->file.cache.size_bytes;
-  errno_t e = wanted > 0 ? write_at(n, uio, offset) : 0;
+  if (wanted > 0)
+    e = write_at(n, uio, offset);
   mutex_unlock(&n->file.writer);
   if (e == 0)
     *end = offset + (wanted - uio->resid);
