@@ -19,11 +19,20 @@ void fdtable_init(struct fdtable *t) {
   *t = (struct fdtable){0};
 }
 
+/* Before a number's file changes or goes. */
+static inline void tell_watchers(struct fdtable *t, fd_t fd) {
+  for (struct fd_watcher *w = t->watchers; __builtin_expect(w != NULL, 0); w = w->next)
+    w->closed(w, fd);
+}
+
 void fdtable_destroy(struct fdtable *t) {
   for (uint32_t i = 0; i < t->capacity; i++) {
-    if (t->entries[i].file != NULL)
-      file_unref(t->entries[i].file);
+    if (t->entries[i].file == NULL)
+      continue;
+    tell_watchers(t, i);
+    file_unref(t->entries[i].file);
   }
+  ASSERT(t->watchers == NULL);
   kfree(t->entries);
   fdtable_init(t);
 }
@@ -91,6 +100,7 @@ errno_t fd_close(struct fdtable *t, fd_t fd) {
   if (e == NULL)
     return EBADF;
   struct file *file = e->file;
+  tell_watchers(t, fd);
   *e = (struct fd_entry){0};
   if (fd < t->lowest_free)
     t->lowest_free = fd;
@@ -106,8 +116,21 @@ errno_t fd_replace(struct fdtable *t, fd_t from, fd_t to) {
   if (source == target)
     return 0;
   struct file *old = target->file;
+  tell_watchers(t, to);
   *target = *source;
   file_ref(target->file);
   file_unref(old);
   return 0;
+}
+
+void fd_watch(struct fdtable *t, struct fd_watcher *w) {
+  w->next = t->watchers;
+  t->watchers = w;
+}
+
+void fd_unwatch(struct fdtable *t, struct fd_watcher *w) {
+  struct fd_watcher **link = &t->watchers;
+  while (*link != w)
+    link = &(*link)->next;
+  *link = w->next;
 }

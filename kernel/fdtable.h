@@ -11,11 +11,19 @@
 
 #define FD_MAX 65536 /* descriptors per process, then EMFILE */
 
+/* Somebody who wants to know of every number that stops to mean what it meant, before the file
+ * loses that reference. Does not sleep, nor touch the table. */
+struct fd_watcher {
+  struct fd_watcher *next;
+  void (*closed)(struct fd_watcher *w, fd_t fd);
+};
+
 struct fdtable {
   struct fd_entry *entries;
   uint32_t capacity;
   uint32_t lowest_free; /* no free number below it */
   uint32_t count;
+  struct fd_watcher *watchers;
 };
 
 void fdtable_init(struct fdtable *t);
@@ -34,5 +42,9 @@ errno_t fd_install(struct fdtable *t, struct file *file, rights_t base, rights_t
                    fd_t *fd);
 errno_t fd_close(struct fdtable *t, fd_t fd);
 errno_t fd_replace(struct fdtable *t, fd_t from, fd_t to);
+
+/* `w` is one of t's files, which lives in no other table; it is off again before it goes. */
+void fd_watch(struct fdtable *t, struct fd_watcher *w);
+void fd_unwatch(struct fdtable *t, struct fd_watcher *w);
 
 #endif

@@ -12,12 +12,6 @@ errno_t sys_proc_fork(struct thread *t, fd_t *fd, tid_t *tid) {
   return ENOSYS;
 }
 
-errno_t sys_poll_fd(struct thread *t, fd_t fd, const struct subscription *in, size_t in_len,
-                    struct event *out, size_t out_len, const struct subscription *timeout,
-                    size_t *nevents) {
-  return ENOSYS;
-}
-
 errno_t sys_sock_stat_get(struct thread *t, fd_t sock, struct sockstat *buf, ssflags_t flags) {
   return ENOSYS;
 }

@@ -164,18 +164,6 @@ static void clocks_expire(struct poll_call *c) {
 
 /* ---- Descriptors --------------------------------------------------------------------- */
 
-static void add_fd_event(struct poll_call *c, const struct subscription *s,
-                         const struct poll_state *st) {
-  struct event *ev = next_event(c);
-  memset(ev, 0, sizeof *ev);
-  ev->userdata = s->userdata;
-  ev->error = st->error;
-  ev->type = s->type;
-  ev->fd_readwrite.nbytes = st->nbytes;
-  ev->fd_readwrite.fd = s->fd_readwrite.fd;
-  ev->fd_readwrite.flags = st->flags;
-}
-
 /* Asks the object. True: there is an event. Otherwise, with w, it has been left there. */
 static inline bool ask(struct poll_call *c, const struct subscription *s, struct file *f,
                        struct waiter *w) {
@@ -190,23 +178,18 @@ static inline bool ask(struct poll_call *c, const struct subscription *s, struct
     if (w != NULL)
       waitq_remove(w);
   }
-  add_fd_event(c, s, &st);
+  poll_fd_event(next_event(c), s, &st);
   return true;
 }
 
 static inline void fd_first(struct poll_call *c, const struct subscription *s,
                             struct poll_entry *entry) {
-  struct fd_entry *fe;
-  rights_t needed =
-      RIGHT_POLL_FD_READWRITE | (s->type == EVENTTYPE_FD_READ ? RIGHT_FD_READ : RIGHT_FD_WRITE);
-  errno_t e = fd_lookup(&c->thread->process->fds, s->fd_readwrite.fd, &fe);
-  if (e == 0 && (needed & ~fe->base) != 0)
-    e = ENOTCAPABLE;
+  struct file *f;
+  errno_t e = poll_fd_check(&c->thread->process->fds, s, &f);
   if (__builtin_expect(e != 0, 0)) {
     add_event(c, s, e);
     return;
   }
-  struct file *f = fe->file;
   struct waiter *w = NULL;
   if (c->nevents == 0) {
     w = &entry->waiter;
@@ -264,8 +247,8 @@ static void fds_release(struct poll_call *c) {
 
 /* No descriptor refers to a process, so either there is none or it lacks the right. */
 static void proc_first(struct poll_call *c, const struct subscription *s) {
-  struct fd_entry *fe;
-  errno_t e = fd_lookup(&c->thread->process->fds, s->proc_terminate.fd, &fe);
+  struct file *f;
+  errno_t e = poll_fd_check(&c->thread->process->fds, s, &f);
   add_event(c, s, e != 0 ? e : ENOTCAPABLE);
 }
 

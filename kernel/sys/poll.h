@@ -1,5 +1,5 @@
 /*
- * Between poll.c and poll_lock.c.
+ * What poll and poll_fd have in common, and poll_lock.c.
  */
 #ifndef KERNEL_SYS_POLL_H
 #define KERNEL_SYS_POLL_H
@@ -8,7 +8,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/abi.h"
+#include "kernel/fdtable.h"
+#include "kernel/string.h"
+
+/* The file that a subscription to a descriptor's event is about; no new reference. EBADF;
+ * ENOTCAPABLE. */
+static inline errno_t poll_fd_check(struct fdtable *fds, const struct subscription *s,
+                                    struct file **f) {
+  struct fd_entry *fe;
+  rights_t needed = RIGHT_POLL_PROC_TERMINATE;
+  if (s->type != EVENTTYPE_PROC_TERMINATE)
+    needed =
+        RIGHT_POLL_FD_READWRITE | (s->type == EVENTTYPE_FD_READ ? RIGHT_FD_READ : RIGHT_FD_WRITE);
+  errno_t e = fd_lookup(fds, s->fd_readwrite.fd, &fe); /* proc_terminate.fd is the same place */
+  if (e != 0)
+    return e;
+  *f = fe->file;
+  return (needed & ~fe->base) != 0 ? ENOTCAPABLE : 0;
+}
+
+/* Fills ev with the state of that file. */
+static inline void poll_fd_event(struct event *ev, const struct subscription *s,
+                                 const struct poll_state *st) {
+  memset(ev, 0, sizeof *ev);
+  ev->userdata = s->userdata;
+  ev->error = st->error;
+  ev->type = s->type;
+  ev->fd_readwrite.nbytes = st->nbytes;
+  ev->fd_readwrite.fd = s->fd_readwrite.fd;
+  ev->fd_readwrite.flags = st->flags;
+}
 
 /* The monotonic deadline of a clock subscription, whose clock can be waited for. `*now_ns` is the
  * monotonic time, read here if it is 0. Times too far away become NEVER_NS. */

@@ -52,6 +52,40 @@ static void test_lowest_number(void **state) {
   assert_int_equal(closed, 3 + 101);
 }
 
+static fd_t told[4];
+static unsigned told_count;
+
+static void note_closed(struct fd_watcher *w, fd_t fd) {
+  struct fd_entry *entry;
+  assert_int_equal(fd_lookup(&table, fd, &entry), 0); /* it is still what it was */
+  told[told_count++] = fd;
+}
+
+static void test_watchers(void **state) {
+  struct fd_watcher one = {.closed = note_closed}, two = {.closed = note_closed};
+  struct file f[3];
+  begin();
+  told_count = 0;
+  for (int i = 0; i < 3; i++)
+    add(&f[i], 0);
+  fd_watch(&table, &one);
+  fd_watch(&table, &two);
+  assert_int_equal(fd_close(&table, 7), EBADF);
+  assert_int_equal(told_count, 0);
+  assert_int_equal(fd_close(&table, 1), 0);
+  assert_int_equal(told_count, 2);
+  assert_int_equal(told[0], 1);
+  fd_unwatch(&table, &one);
+  assert_int_equal(fd_replace(&table, 2, 2), 0);
+  assert_int_equal(told_count, 2);
+  assert_int_equal(fd_replace(&table, 2, 0), 0);
+  assert_int_equal(told_count, 3);
+  assert_int_equal(told[2], 0);
+  fd_unwatch(&table, &two);
+  end();
+  assert_int_equal(told_count, 3);
+}
+
 static void test_errors(void **state) {
   struct file f, *got = NULL;
   struct fd_entry *entry;
@@ -136,8 +170,8 @@ static void test_no_memory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lowest_number), cmocka_unit_test(test_errors),
-      cmocka_unit_test(test_replace),       cmocka_unit_test(test_full),
-      cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_watchers),      cmocka_unit_test(test_replace),
+      cmocka_unit_test(test_full),          cmocka_unit_test(test_no_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
