@@ -104,7 +104,7 @@ $(OUT)/kernel$(VARIANT).symbols: $(KERNEL) tools/kernel-symbols
 
 HOST_CFLAGS := -std=gnu17 -O2 -g -Wall -Wextra -Werror -I. -Iarch/host
 MKIMAGE := $(HOSTDIR)/mkimage
-MKIMAGE_C := $(sort $(wildcard images/*.c)) $(sort $(wildcard argdata/*.c)) kernel/elf_parse.c \
+MKIMAGE_C := $(sort $(wildcard images/*.c)) $(sort $(wildcard argdata/*.c)) kernel/elf_parse.c kernel/elf_era.c \
   kernel/rights.c fs/cpio.c
 
 $(HOSTDIR)/obj/%.o: %.c | $(PACKAGES)

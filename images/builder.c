@@ -10,6 +10,7 @@
 #include "images/kernel_elf.h"
 #include "images/payload.h"
 #include "images/raw_image.h"
+#include "kernel/elf_era.h"
 #include "kernel/elf_format.h"
 #include "kernel/elf_parse.h"
 
@@ -20,6 +21,7 @@ struct builder {
   struct config config;
   struct buffer program, kernel_file, symbols, payload, output;
   struct kernel_elf kernel;
+  bool retired; /* the program's era */
 };
 
 static bool read_file(struct builder *builder, const char *path, struct buffer *contents) {
@@ -64,6 +66,7 @@ static bool read_program(struct builder *builder) {
     return report_plain(builder->report, "%s: %s; accepted: a static CloudABI program for %s", path,
                         why, machine_name(machine));
   }
+  builder->retired = elf_is_retired(builder->program.bytes, &image, machine);
   return true;
 }
 
@@ -83,6 +86,7 @@ static bool write_output(struct builder *builder) {
       .config = &builder->config,
       .program = &builder->program,
       .symbols = request->symbols != NULL ? &builder->symbols : NULL,
+      .retired = builder->retired,
   };
   if (!payload_make(&builder->payload, &input, builder->report)) {
     return false;

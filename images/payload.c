@@ -41,6 +41,11 @@ static bool put_grants(struct cpio_writer *writer, const struct grants *grants) 
   return put;
 }
 
+/* There is nothing in it: that it is there says all. */
+static bool put_era(struct cpio_writer *writer, bool retired) {
+  return !retired || put_generated(writer, "retired", NULL, 0, 0444);
+}
+
 static bool put_files(struct cpio_writer *writer, const struct grants *grants,
                       struct report *report) {
   for (size_t i = 0; i < grants->count; i++) {
@@ -64,7 +69,7 @@ bool payload_make(struct buffer *payload, const struct payload_input *input,
   bool made =
       put_program(&writer, input->program) &&
       put_generated(&writer, "argdata", config->argdata.bytes, config->argdata.length, 0444) &&
-      put_grants(&writer, &config->grants) &&
+      put_grants(&writer, &config->grants) && put_era(&writer, input->retired) &&
       (input->symbols == NULL ||
        put_generated(&writer, "symbols", input->symbols->bytes, input->symbols->length, 0444));
   if (!made) {

@@ -12,6 +12,7 @@ struct payload_input {
   const struct config *config;
   const struct buffer *program;
   const struct buffer *symbols; /* the kernel's; NULL: none */
+  bool retired;                 /* the program's era (kernel/elf_era.h) */
 };
 
 /* Makes the archive, reading the granted files. False with a report. The caller frees it. */

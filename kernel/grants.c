@@ -12,6 +12,7 @@
 #include "fs/vfile.h"
 #include "kernel/console.h"
 #include "kernel/log.h"
+#include "kernel/process.h"
 #include "kernel/rights.h"
 #include "kernel/string.h"
 #include "net/net.h"
@@ -36,6 +37,7 @@ struct line {
 struct grant {
   struct file *file;
   rights_t base, inheriting;
+  bool retired_rights; /* in: those of retired calls, too */
 };
 
 static _Noreturn void bad(const struct line *l, const char *why) {
@@ -116,7 +118,7 @@ static void grant_console(const struct line *l, struct grant *g) {
   if (l->words != 2 || (!word_is(l, 1, "stdout") && !word_is(l, 1, "stderr")))
     bad(l, "expected `fd stdout` or `fd stderr`");
   check(l, console_open(&g->file));
-  rights_max(FILETYPE_CHARACTER_DEVICE, false, &g->base, &g->inheriting);
+  rights_max(FILETYPE_CHARACTER_DEVICE, g->retired_rights, &g->base, &g->inheriting);
   g->base &= ~RIGHT_FD_READ; /* open for writing only */
 }
 
@@ -124,7 +126,7 @@ static void open_payload(const struct line *l, const char *name, filetype_t type
   check(l, bootfs_open(name, &g->file));
   if (g->file->type != type)
     bad(l, "the payload's entry is of another type");
-  rights_max(type, false, &g->base, &g->inheriting);
+  rights_max(type, g->retired_rights, &g->base, &g->inheriting);
   if (type == FILETYPE_REGULAR_FILE)
     g->base &= ~RIGHT_FD_WRITE; /* open for reading only */
 }
@@ -159,7 +161,7 @@ static void grant_tmpfs(const struct line *l, struct grant *g) {
   check(l, tmpfs_create(parse_size(l, l->word[1]), &root));
   check(l, vfile_create(root, 0, &g->file));
   vnode_unref(root);
-  rights_max(FILETYPE_DIRECTORY, false, &g->base, &g->inheriting);
+  rights_max(FILETYPE_DIRECTORY, g->retired_rights, &g->base, &g->inheriting);
 }
 
 static void grant_socket(const struct line *l, bool have_network, struct grant *g) {
@@ -200,11 +202,11 @@ static void grant_line(const struct line *l, bool have_network, struct grant *g)
     bad(l, "this kernel has no such grant; expected fd, file, tmpfs, socket or executable");
 }
 
-void grants_install(struct fdtable *fds, const char *text, size_t bytes, bool have_network) {
+void grants_install(struct process *p, const char *text, size_t bytes, bool have_network) {
   const char *end = text + bytes;
   for (fd_t expected = 0; text < end; expected++) {
     struct line line = {.text = text};
-    struct grant grant;
+    struct grant grant = {.retired_rights = p->retired_rights};
     fd_t fd;
     const char *newline = memchr(text, '\n', (size_t)(end - text));
     line.len = (size_t)((newline != NULL ? newline : end) - text);
@@ -212,7 +214,7 @@ void grants_install(struct fdtable *fds, const char *text, size_t bytes, bool ha
     grant_line(&line, have_network, &grant);
     grant.base &= line.base;
     grant.inheriting &= line.inheriting;
-    check(&line, fd_install(fds, grant.file, grant.base, grant.inheriting, &fd));
+    check(&line, fd_install(&p->fds, grant.file, grant.base, grant.inheriting, &fd));
     ASSERT(fd == expected);
     text += line.len + 1;
   }

@@ -19,10 +19,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kernel/fdtable.h"
+struct process;
 
-/* Fills an empty table. boot_fail() naming the line that is unknown or that can't be had. Called
- * once, after the devices; `have_network`: there is a network device. */
-void grants_install(struct fdtable *fds, const char *text, size_t bytes, bool have_network);
+/* Fills p's empty table, with the rights that its program expects. boot_fail() naming the line that
+ * is unknown or that can't be had. Called once, after the devices; `have_network`: there is a
+ * network device. */
+void grants_install(struct process *p, const char *text, size_t bytes, bool have_network);
 
 #endif

@@ -45,16 +45,18 @@ static const void *payload_entry(const char *name, size_t *bytes) {
 }
 
 static struct thread *program_load(bool have_network) {
-  size_t program_bytes, argdata_bytes, grants_bytes;
+  size_t program_bytes, argdata_bytes, grants_bytes, era_bytes;
   const void *program = payload_entry("program", &program_bytes);
   const void *argdata = payload_entry("argdata", &argdata_bytes);
   const char *grants = payload_entry("grants", &grants_bytes);
+  const void *era;
   const char *why = "";
   struct thread *thread;
 
   if (process_create(&process_first) != 0)
     boot_fail("not enough memory for a process; give the machine more (-m)");
-  grants_install(&process_first->fds, grants, grants_bytes, have_network);
+  process_first->retired_rights = bootfs_find("retired", &era, &era_bytes) == 0;
+  grants_install(process_first, grants, grants_bytes, have_network);
   errno_t e =
       exec_load(process_first, program, program_bytes, argdata, argdata_bytes, &thread, &why);
   if (e == ENOMEM)

@@ -15,8 +15,10 @@ struct process {
   struct aspace *aspace;
   struct fdtable fds;
   struct list threads;
-  uint8_t uuid[16]; /* AT_PID */
-  uint64_t cpu_ns;  /* of threads that ended */
+  uint8_t uuid[16];    /* AT_PID */
+  uint64_t cpu_ns;     /* of threads that ended */
+  bool retired_rights; /* its program is of the time of calls that were retired: what it gets has
+                        * their rights, too (elf_era.h) */
   bool exiting;
   bool stopped;    /* by a signal: its threads return to user mode no more */
   signal_t signal; /* 0: exited by itself */

@@ -80,11 +80,12 @@ errno_t net_listen(const struct net_address *a, struct file **f) {
 
 /* ---- Tests ---- */
 
-static struct fdtable fds;
+static struct process process;
+#define fds process.fds
 
 static void install(const char *text, bool have_network) {
   fdtable_destroy(&fds);
-  grants_install(&fds, text, strlen(text), have_network);
+  grants_install(&process, text, strlen(text), have_network);
 }
 
 static void test_rights(void **state) {
@@ -119,6 +120,30 @@ static void test_rights(void **state) {
   assert_int_equal(roots, 0); /* the open directory refers to it by itself */
   fdtable_destroy(&fds);
   assert_int_equal(world_live, 0);
+}
+
+/* A program of the time of retired calls gets theirs. */
+static void test_retired_rights(void **state) {
+  static const struct {
+    const char *line;
+    rights_t base, inheriting;
+  } table[] = {
+      {"fd stdout", 0x10080048, 0},
+      {"file files/0 directory", 0x1413effe98, 0x151fffffff},
+      {"file files/1 file", 0x11c3801ff & ~0x40, 0},
+      {"tmpfs 16777216", 0x1413effe98, 0x151fffffff},
+      {"socket stream listen 0.0.0.0:80", 0x1ea1008004a, 0x1ffffffffff},
+  };
+  process.retired_rights = true;
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    struct fd_entry *entry;
+    install(table[i].line, true);
+    assert_int_equal(fd_lookup(&fds, 0, &entry), 0);
+    assert_int_equal(entry->base, table[i].base);
+    assert_int_equal(entry->inheriting, table[i].inheriting);
+  }
+  fdtable_destroy(&fds);
+  process.retired_rights = false;
 }
 
 /* What a line leaves of the rights; none that the descriptor would not have. */
@@ -237,6 +262,7 @@ static void test_not_to_be_had(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_rights),
+      cmocka_unit_test(test_retired_rights),
       cmocka_unit_test(test_rights_taken_away),
       cmocka_unit_test(test_empty_and_last_line),
       cmocka_unit_test(test_refused),

@@ -4,7 +4,7 @@
 // sources: images/hostfile.c images/hosttree.c images/report.c images/arena.c images/dump.c
 // sources: images/payload.c images/cpio_write.c images/kernel_elf.c images/raw_image.c
 // sources: argdata/codec_read.c argdata/codec_write.c argdata/create.c argdata/get.c argdata/iterate.c
-// sources: argdata/print.c fs/cpio.c kernel/elf_parse.c
+// sources: argdata/print.c fs/cpio.c kernel/elf_parse.c kernel/elf_era.c
 // libs: -lyaml
 /*
  * Whole images: what is in the payload and where, that GNU cpio reads it, that the same input gives
@@ -144,6 +144,30 @@ static const struct {
     {"files/0/page", 0100640, 4096, false, true},
     {"files/2", 0100640, 3, false, false},
 };
+
+/* The image says of which era its program is. */
+static void era_of_program(void **state) {
+  (void)state;
+  static struct elf_fixture elf;
+  struct build_request request = payload_request;
+  for (int retired = 0; retired < 2; retired++) {
+    struct cpio_reader reader;
+    struct cpio_entry entry;
+    bool found = false;
+    fixture_program(&elf, ELF_MACHINE_X86_64);
+    memcpy(elf.bytes + 0x300, "poll_fd", retired ? 8 : 7 - 1);
+    put_file("app-era", elf.bytes, elf.size);
+    request.program = "app-era";
+    builds(request);
+    struct buffer payload = contents("out.cpio");
+    cpio_begin(&reader, payload.bytes, payload.length);
+    while (cpio_next(&reader, &entry) == CPIO_ENTRY) {
+      found = found || strcmp(entry.name, "retired") == 0;
+    }
+    assert_int_equal(found, retired);
+    buffer_free(&payload);
+  }
+}
 
 static void payload_entries(void **state) {
   (void)state;
@@ -405,11 +429,17 @@ static void payload_too_large(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(payload_entries),     cmocka_unit_test(standard_tool_reads_it),
-      cmocka_unit_test(same_bytes_twice),    cmocka_unit_test(image_with_symbols),
-      cmocka_unit_test(stripped_image),      cmocka_unit_test(failures),
-      cmocka_unit_test(special_file_inside), cmocka_unit_test(machine_of_payload),
-      cmocka_unit_test(broken_kernels),      cmocka_unit_test(payload_too_large),
+      cmocka_unit_test(era_of_program),
+      cmocka_unit_test(payload_entries),
+      cmocka_unit_test(standard_tool_reads_it),
+      cmocka_unit_test(same_bytes_twice),
+      cmocka_unit_test(image_with_symbols),
+      cmocka_unit_test(stripped_image),
+      cmocka_unit_test(failures),
+      cmocka_unit_test(special_file_inside),
+      cmocka_unit_test(machine_of_payload),
+      cmocka_unit_test(broken_kernels),
+      cmocka_unit_test(payload_too_large),
   };
   return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
