@@ -32,8 +32,7 @@ errno_t aspace_create(struct aspace **out) {
   return 0;
 }
 
-/* Makes the mapping known to its object, which it keeps a reference to. */
-static void mapping_link(struct mapping *m) {
+void mapping_link(struct mapping *m) {
   list_init(&m->link);
   if (m->obj != NULL) {
     memobj_ref(m->obj);
@@ -164,6 +163,7 @@ errno_t aspace_unmap(struct aspace *as, uintptr_t va, size_t size) {
     split(as, va, spares[n++]);
   if (at_end)
     split(as, end, spares[n++]);
+  as->changes++;
   clear(as, va, end);
   return 0;
 }
@@ -179,6 +179,7 @@ static errno_t place(struct aspace *as, size_t size, uintptr_t *va) {
 errno_t aspace_map(struct aspace *as, uintptr_t *va, size_t size, mprot_t prot, mprot_t max_prot,
                    unsigned flags, struct memobj *obj, uint64_t offset, const char *name) {
   ASSERT((prot & ~max_prot) == 0 && (prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC));
+  ASSERT(obj != NULL || (flags & MAPPING_SHARED) == 0);
   if (size == 0 || ((size | offset) & (PAGE_SIZE - 1)) != 0 || offset > UINT64_MAX - size)
     return EINVAL;
   if ((flags & MAPPING_FIXED) != 0 && !range_ok(*va, size))
@@ -206,6 +207,7 @@ errno_t aspace_map(struct aspace *as, uintptr_t *va, size_t size, mprot_t prot, 
   mapping_link(m);
   maptree_insert(&as->root, m);
   as->count++;
+  as->changes++;
   merge_at(as, at + size);
   merge_at(as, at);
   *va = at;
@@ -253,6 +255,7 @@ errno_t aspace_protect(struct aspace *as, uintptr_t va, size_t size, mprot_t pro
     split(as, va, spares[n++]);
   if (at_end)
     split(as, end, spares[n++]);
+  as->changes++;
   for (uintptr_t at = va; at < end;) {
     struct mapping *m = maptree_find(as->root, at);
     uintptr_t start = at;

@@ -32,7 +32,7 @@ struct arch_aspace *aspace_arch(struct aspace *as);
  * writes to it. ENOMEM: there is none. */
 errno_t aspace_fork(struct aspace *parent, struct aspace **child);
 /* What a lock in shared memory is known by: the object behind a shared mapping at va and the offset
- * in it. False: va is in private memory, or unmapped. */
+ * in it; no reference is taken. False: va is in private memory, or unmapped. */
 bool aspace_shared_object(struct aspace *as, uintptr_t va, struct memobj **obj, uint64_t *offset);
 
 /* Maps `size` bytes of obj (NULL: zeroes) from `offset` on. prot: MPROT bits of the ABI
@@ -48,6 +48,9 @@ errno_t aspace_unmap(struct aspace *as, uintptr_t va, size_t size);
 errno_t aspace_protect(struct aspace *as, uintptr_t va, size_t size, mprot_t prot);
 /* 0 if all of the range is mapped, else ENOMEM; EINVAL (mem_advise, mem_sync). */
 errno_t aspace_check(struct aspace *as, uintptr_t va, size_t size);
+/* mem_sync: has the objects of shared mappings write what was changed. May sleep. ENOMEM: a part is
+ * not mapped; EINVAL; EIO. */
+errno_t aspace_sync(struct aspace *as, uintptr_t va, size_t size);
 /* A random hole of `size` bytes whose address is a multiple of `align` (a power of two); not
  * reserved. ENOMEM. */
 errno_t aspace_find(struct aspace *as, size_t size, size_t align, uintptr_t *va);

@@ -20,7 +20,7 @@ struct mapping {
   uint64_t offset;    /* in obj, of start; 0 without obj */
   const char *name;
   mprot_t prot, max_prot;
-  uint8_t flags; /* MAPPING_SHARED or 0 */
+  uint8_t flags; /* MAPPING_SHARED (which has an object) or 0 */
   uint8_t height;
 };
 
@@ -30,6 +30,7 @@ struct aspace {
   size_t count;       /* of mappings */
   size_t resident;    /* pages present */
   uintptr_t mmap_top; /* mappings without an address go below it */
+  uint64_t changes;   /* of mappings and pages: who slept starts again if it moved */
 };
 
 /* The tree. No mappings overlap. */
@@ -44,17 +45,36 @@ uintptr_t maptree_hole(const struct mapping *root, size_t size, uintptr_t floor,
 /* DEBUG: panics on a contradiction; returns the number of mappings. */
 size_t maptree_verify(const struct mapping *root);
 
-/* aspace_fault.c: what the page at va is needed for. */
+/* aspace.c: enters m, which has an object or none, into the object's list and takes a reference. */
+void mapping_link(struct mapping *m);
+
+/* ---- aspace_fault.c ----------------------------------------------------------------------- */
+
+/* What the page at va is needed for. */
 enum page_use {
   PAGE_READ,
   PAGE_WRITE,
   PAGE_REPLACE, /* all of it will be overwritten: its contents don't matter */
 };
-/* Makes the page at va of mapping m present, and the mapping's own if it is to be written to. */
+/* Makes the page at va of mapping m present, and the mapping's own if it is to be written to.
+ * EAGAIN: the object slept, and something has changed meanwhile; m may be gone. */
 errno_t mapping_page_in(struct aspace *as, const struct mapping *m, uintptr_t va, enum page_use use,
                         pa_t *pa);
+
+/* ---- aspace_pages.c: pages that are present -------------------------------------------------- */
+
+/* Puts a page at va, in the place of what is there; writable if m's protection says so, too. */
+errno_t mapping_install(struct aspace *as, const struct mapping *m, uintptr_t va, pa_t pa,
+                        bool writable);
+/* A reference to a page that is not page.c's is nothing. False: it has too many. */
+bool page_take(pa_t pa);
+void page_drop(pa_t pa);
+/* Whether a page present in a private mapping is nobody else's. */
+bool page_owned(pa_t pa);
 /* Gives the pages present in [va, end) the protection of m, of which the range is a part. */
 void mapping_protect_pages(struct aspace *as, const struct mapping *m, uintptr_t va, uintptr_t end);
+/* Gives the child the pages of the private mapping m: whoever writes to one first copies it. */
+errno_t mapping_share_pages(struct aspace *parent, const struct mapping *m, struct aspace *child);
 /* Unmaps and releases the pages present in [va, end). */
 void aspace_release_pages(struct aspace *as, uintptr_t va, uintptr_t end);
 

@@ -43,6 +43,7 @@ static errno_t bytes_copy(struct bytes *b, size_t offset, void **copy) {
   size_t n = b->size - offset < PAGE_SIZE ? b->size - offset : PAGE_SIZE;
   memcpy(page, b->data + offset, n);
   memset((char *)page + n, 0, PAGE_SIZE - n);
+  page_set_cached(page);
   *copy = page;
   return 0;
 }

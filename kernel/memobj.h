@@ -24,7 +24,7 @@ struct memobj_ops {
   /* The page at byte offset `offset` (page aligned), for reading or for writing in place. The page
    * belongs to the object and stays as long as the mapping does; the same offset gives the same
    * page. ERANGE: beyond the object's end; EIO, EROFS: it can't be had so (all of them a SIGBUS);
-   * ENOMEM. */
+   * ENOMEM. May sleep. */
   errno_t (*get_page)(struct memobj *obj, uint64_t offset, bool write, pa_t *pa);
   /* Writes what was changed in [offset, offset + len) to the medium, for mem_sync. NULL: there is
    * none. May sleep. EIO. */

@@ -225,10 +225,13 @@ unsigned page_order(const void *page) {
   return r->order;
 }
 
-void page_ref(void *page) {
+bool page_ref(void *page) {
   struct page *r = record_of(page);
-  ASSERT(r->state == BLOCK_USED && r->order == 0 && r->refs < PAGE_REFS_MAX);
+  ASSERT(r->state == BLOCK_USED && r->order == 0);
+  if (r->refs == PAGE_REFS_MAX)
+    return false;
   r->refs++;
+  return true;
 }
 
 void page_unref(void *page) {

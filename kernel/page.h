@@ -34,8 +34,9 @@ void page_free(void *page, unsigned order);
 /* The order that an allocated block was asked for with. */
 unsigned page_order(const void *page);
 
-/* References to an order-0 page that several mappings share: 1 after page_alloc. */
-void page_ref(void *page);
+/* References to an order-0 page that several mappings share: 1 after page_alloc. False: there are
+ * PAGE_REFS_MAX already. */
+bool page_ref(void *page);
 /* Drops one; the last frees the page. */
 void page_unref(void *page);
 uint32_t page_refs(const void *page);

@@ -201,8 +201,9 @@ errno_t pagecache_read(struct pagecache *pc, struct uio *uio, uint64_t offset) {
     size_t resid = uio->resid;
     if (page == NULL) {
       e = uio_zero(uio, n);
+    } else if (!page_ref(page)) { /* kept, for the copy may run the fault handler */
+      return ENOMEM;
     } else {
-      page_ref(page); /* the copy may run the fault handler */
       e = uio_copy_to(uio, (char *)page + in_page(offset), n);
       page_unref(page);
     }
@@ -236,10 +237,11 @@ errno_t pagecache_write(struct pagecache *pc, struct uio *uio, uint64_t offset) 
   while (e == 0 && uio->resid > 0) {
     void *page;
     e = pagecache_get(pc, offset >> PAGE_SHIFT, true, &page);
+    if (e == 0 && !page_ref(page))
+      e = ENOMEM;
     if (e != 0)
       break;
     size_t resid = uio->resid;
-    page_ref(page);
     e = uio_copy_from(uio, (char *)page + in_page(offset), part_of_page(offset, resid));
     page_unref(page);
     offset += resid - uio->resid;

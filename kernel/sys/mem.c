@@ -6,6 +6,7 @@
  */
 #include "kernel/aspace.h"
 #include "kernel/page.h"
+#include "kernel/pagecache.h"
 #include "kernel/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/thread.h"
@@ -98,8 +99,18 @@ static errno_t map_anonymous(struct thread *t, uintptr_t *va, size_t len, mprot_
    * exceeds the free memory is refused here, unless it is a mere reservation of addresses. */
   if ((prot & PROT_WRITE) != 0 && (len >> PAGE_SHIFT) + PAGE_RESERVE > page_free_count())
     return ENOMEM;
-  return aspace_map(t->process->aspace, va, len, prot, PROT_READ | PROT_WRITE | PROT_EXEC,
-                    mapping_flags(flags), NULL, 0, "memory");
+  struct pagecache *pc = NULL; /* what a child by fork will share */
+  errno_t e = 0;
+  if ((flags & MAP_SHARED) != 0)
+    e = pagecache_create_anonymous(&pc);
+  if (pc != NULL)
+    e = pagecache_resize(pc, len);
+  struct memobj *obj = pc != NULL ? &pc->obj : NULL;
+  if (e == 0)
+    e = aspace_map(t->process->aspace, va, len, prot, PROT_READ | PROT_WRITE | PROT_EXEC,
+                   mapping_flags(flags), obj, 0, "memory");
+  memobj_unref(obj);
+  return e;
 }
 
 errno_t sys_mem_map(struct thread *t, void *addr, size_t len, mprot_t prot, mflags_t flags, fd_t fd,
@@ -150,7 +161,7 @@ errno_t sys_mem_protect(struct thread *t, void *mapping, size_t mapping_len, mpr
 }
 
 /* Whether all of the range is mapped: ENOMEM. An empty one is. */
-static errno_t check_mapped(struct thread *t, void *mapping, size_t mapping_len) {
+static errno_t check_mapped(struct thread *t, const void *mapping, size_t mapping_len) {
   uintptr_t va = (uintptr_t)mapping;
   if (!round_range(&va, &mapping_len))
     return ENOMEM;
@@ -171,10 +182,21 @@ errno_t sys_mem_advise(struct thread *t, void *mapping, size_t mapping_len, advi
   }
 }
 
-/* No mapping is backed by a device: memory and the image's files are always in step. */
 errno_t sys_mem_sync(struct thread *t, void *mapping, size_t mapping_len, msflags_t flags) {
   const unsigned kinds = MS_ASYNC | MS_SYNC;
   if ((flags & ~(kinds | MS_INVALIDATE)) != 0 || (flags & kinds) == 0 || (flags & kinds) == kinds)
     return EINVAL;
-  return check_mapped(t, mapping, mapping_len);
+  uintptr_t va = (uintptr_t)mapping;
+  if (!round_range(&va, &mapping_len))
+    return ENOMEM;
+  return mapping_len == 0 ? 0 : aspace_sync(t->process->aspace, va, mapping_len);
+}
+
+/* Retired (reference 9.2). Memory never leaves for a disk, so that it is all locked. */
+errno_t sys_mem_lock(struct thread *t, const void *mapping, size_t mapping_len) {
+  return check_mapped(t, mapping, mapping_len) == 0 ? 0 : ENOMEM;
+}
+
+errno_t sys_mem_unlock(struct thread *t, const void *mapping, size_t mapping_len) {
+  return sys_mem_lock(t, mapping, mapping_len);
 }

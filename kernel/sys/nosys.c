@@ -27,11 +27,3 @@ errno_t sys_sock_connect(struct thread *t, fd_t sock, fd_t fd, const char *path,
 errno_t sys_sock_listen(struct thread *t, fd_t sock, backlog_t backlog) {
   return ENOSYS;
 }
-
-errno_t sys_mem_lock(struct thread *t, const void *mapping, size_t mapping_len) {
-  return ENOSYS;
-}
-
-errno_t sys_mem_unlock(struct thread *t, const void *mapping, size_t mapping_len) {
-  return ENOSYS;
-}

@@ -1,323 +1,9 @@
-// sources: kernel/aspace.c kernel/aspace_fault.c kernel/aspace_print.c kernel/maptree.c
-// sources: kernel/memobj.c kernel/heap.c kernel/page.c kernel/aspace_share.c
+// sources: kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_share.c
+// sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/pagecache.c
+// sources: kernel/heap.c kernel/page.c kernel/uio.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
-/* Address spaces: against a model page by page, and the promises that a program notices. */
-#include "tests/host/fake_aspace.h"
-#include "kernel/aspace.h"
-#include "kernel/cpu.h"
-#include "kernel/heap.h"
-#include "kernel/list.h"
-#include "kernel/mapping.h"
-
-#define RWX (PROT_READ | PROT_WRITE | PROT_EXEC)
-#define RW (PROT_READ | PROT_WRITE)
-
-struct cpu cpu_boot;
-
-static char log_text[20000];
-void log_printf(enum log_level level, const char *format, ...) {
-  (void)level;
-  va_list ap;
-  va_start(ap, format);
-  size_t n = strlen(log_text);
-  vsnprintf(log_text + n, sizeof log_text - n, format, ap);
-  va_end(ap);
-  strcat(log_text, "\n");
-}
-
-static int setup(void **state) {
-  (void)state;
-  ram_init(30000);
-  return 0;
-}
-
-static struct aspace *create(void) {
-  struct aspace *as;
-  assert_int_equal(aspace_create(&as), 0);
-  return as;
-}
-
-/* The page that a program would see at va; NULL: none is present. */
-static char *present(struct aspace *as, uintptr_t va) {
-  pa_t pa;
-  return arch_aspace_query(aspace_arch(as), va, &pa, NULL) ? pa_to_va(pa) : NULL;
-}
-
-static char *touch(struct aspace *as, uintptr_t va, unsigned access) {
-  assert_int_equal(aspace_fault(as, va, access), 0);
-  char *p = present(as, va);
-  assert_non_null(p);
-  return p;
-}
-
-static uintptr_t map_anon(struct aspace *as, size_t pages, mprot_t prot) {
-  uintptr_t va = 0;
-  assert_int_equal(aspace_map(as, &va, pages * PAGE_SIZE, prot, RWX, 0, NULL, 0, "anon"), 0);
-  return va;
-}
-
-/* ---- Objects ------------------------------------------------------------------------------ */
-
-static _Alignas(PAGE_SIZE) char file_bytes[21 * PAGE_SIZE];
-#define FILE_SIZE (20 * PAGE_SIZE + 100)
-
-struct writable {
-  struct memobj obj;
-  void *pages[16];
-  bool destroyed;
-};
-
-static errno_t writable_get(struct memobj *obj, uint64_t offset, bool write, pa_t *pa) {
-  (void)write;
-  struct writable *w = container_of(obj, struct writable, obj);
-  if (offset >= sizeof w->pages / sizeof w->pages[0] * PAGE_SIZE)
-    return ERANGE;
-  *pa = va_to_pa(w->pages[offset / PAGE_SIZE]);
-  return 0;
-}
-
-static void writable_destroy(struct memobj *obj) {
-  struct writable *w = container_of(obj, struct writable, obj);
-  for (int i = 0; i < 16; i++) {
-    assert_int_equal(page_refs(w->pages[i]), 1);
-    page_unref(w->pages[i]);
-  }
-  w->destroyed = true;
-}
-
-static const struct memobj_ops writable_ops = {.get_page = writable_get,
-                                               .destroy = writable_destroy};
-
-static void writable_create(struct writable *w) {
-  *w = (struct writable){0};
-  memobj_init(&w->obj, &writable_ops);
-  for (int i = 0; i < 16; i++)
-    w->pages[i] = page_alloc_zero(0);
-}
-
-/* ---- The model ------------------------------------------------------------------------------ */
-
-#define WINDOW 0x300000000ul
-#define PAGES 700 /* over two fake tables */
-
-enum { OBJ_NONE, OBJ_IN_PLACE, OBJ_COPIED, OBJ_WRITABLE, OBJECTS };
-
-static struct model_page {
-  bool mapped, shared;
-  mprot_t prot, max_prot;
-  int object;
-  size_t object_page;
-  bool own;       /* a private page written to, or anonymous */
-  uint64_t value; /* of the own page's first word */
-} model[PAGES];
-
-static struct memobj *objects[OBJECTS];
-static const size_t object_pages[OBJECTS] = {0, 21, 10, 16};
-static uint64_t object_values[OBJECTS][21];
-static struct writable writable;
-
-static mprot_t random_prot(void) {
-  mprot_t prot = (mprot_t)ram_random(8);
-  return (prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC) ? RW : prot;
-}
-
-static uintptr_t page_va(size_t i) {
-  return WINDOW + i * PAGE_SIZE;
-}
-
-static void random_range(size_t *first, size_t *count) {
-  *first = ram_random(PAGES);
-  *count = 1 + ram_random(ram_random(3) ? 12 : 200);
-  if (*count > PAGES - *first)
-    *count = PAGES - *first;
-}
-
-static uint64_t expected_value(const struct model_page *p) {
-  return p->own ? p->value : object_values[p->object][p->object_page];
-}
-
-/* ENOMEM is acceptable whenever allocations are made to fail; then nothing may have changed. */
-static bool result_is(errno_t e, errno_t expected, bool failing) {
-  if (e == expected)
-    return e == 0;
-  if (!(failing && e == ENOMEM && expected == 0))
-    fail_msg("error %u, expected %u", e, expected);
-  return false;
-}
-
-static void op_map(struct aspace *as, bool failing) {
-  size_t first, count;
-  random_range(&first, &count);
-  int object = ram_random(2) ? OBJ_NONE : 1 + (int)ram_random(OBJECTS - 1);
-  size_t object_page = object != OBJ_NONE ? ram_random(20) : 0;
-  mprot_t prot = random_prot(), max_prot = prot | (mprot_t)(ram_random(3) ? RWX : ram_random(8));
-  bool shared = ram_random(4) == 0;
-  uintptr_t va = page_va(first);
-  errno_t e = aspace_map(as, &va, count * PAGE_SIZE, prot, max_prot,
-                         MAPPING_FIXED | (shared ? MAPPING_SHARED : 0), objects[object],
-                         object_page * PAGE_SIZE, "model");
-  assert_int_equal(va, page_va(first));
-  if (!result_is(e, 0, failing))
-    return;
-  for (size_t i = 0; i < count; i++)
-    model[first + i] = (struct model_page){.mapped = true,
-                                           .shared = shared,
-                                           .prot = prot,
-                                           .max_prot = max_prot,
-                                           .object = object,
-                                           .object_page = object_page + i,
-                                           .own = object == OBJ_NONE};
-}
-
-static void op_unmap(struct aspace *as, bool failing) {
-  size_t first, count;
-  random_range(&first, &count);
-  if (result_is(aspace_unmap(as, page_va(first), count * PAGE_SIZE), 0, failing))
-    memset(&model[first], 0, count * sizeof model[0]);
-}
-
-static void op_protect(struct aspace *as, bool failing) {
-  size_t first, count;
-  random_range(&first, &count);
-  mprot_t prot = random_prot();
-  errno_t expected = 0;
-  for (size_t i = first; i < first + count; i++) {
-    if (!model[i].mapped)
-      expected = ENOMEM;
-    else if (expected == 0 && (prot & ~model[i].max_prot) != 0)
-      expected = EACCES;
-  }
-  assert_int_equal(aspace_check(as, page_va(first), count * PAGE_SIZE),
-                   expected == ENOMEM ? ENOMEM : 0);
-  if (!result_is(aspace_protect(as, page_va(first), count * PAGE_SIZE, prot), expected, failing))
-    return;
-  for (size_t i = first; i < first + count; i++)
-    model[i].prot = prot;
-}
-
-static errno_t expected_page(const struct model_page *p, bool write) {
-  if (p->own)
-    return 0;
-  if (p->object_page >= object_pages[p->object])
-    return ERANGE;
-  return write && p->shared && p->object != OBJ_WRITABLE ? EROFS : 0;
-}
-
-static void stored(struct model_page *p, uint64_t value) {
-  if (p->shared && p->object == OBJ_WRITABLE) {
-    object_values[OBJ_WRITABLE][p->object_page] = value;
-  } else {
-    p->own = true;
-    p->value = value;
-  }
-}
-
-static void op_fault(struct aspace *as, bool failing) {
-  static const unsigned accesses[] = {ARCH_READ, ARCH_WRITE, ARCH_EXEC};
-  size_t i = ram_random(PAGES);
-  struct model_page *p = &model[i];
-  unsigned access = accesses[ram_random(3)];
-  errno_t expected = EFAULT;
-  if (p->mapped && p->prot != 0 && (access != ARCH_WRITE || (p->prot & PROT_WRITE) != 0) &&
-      (access != ARCH_EXEC || (p->prot & PROT_EXEC) != 0))
-    expected = expected_page(p, access == ARCH_WRITE);
-  if (!result_is(aspace_fault(as, page_va(i) + ram_random(PAGE_SIZE), access), expected, failing))
-    return;
-  uint64_t *page = (uint64_t *)present(as, page_va(i));
-  assert_non_null(page);
-  assert_int_equal(*page, expected_value(p));
-  if (access == ARCH_WRITE) {
-    *page = random_u64();
-    stored(p, *page);
-  }
-}
-
-static void op_write(struct aspace *as, bool failing) {
-  static uint64_t page[PAGE_SIZE / 8];
-  size_t i = ram_random(PAGES);
-  struct model_page *p = &model[i];
-  page[0] = random_u64();
-  errno_t expected = EFAULT;
-  if (p->mapped)
-    expected = expected_page(p, true);
-  size_t n = ram_random(2) ? sizeof page : 8;
-  /* A page that is replaced whole is not asked of its object. */
-  if (expected == ERANGE && n == sizeof page && !p->shared)
-    expected = 0;
-  if (result_is(aspace_write(as, page_va(i), page, n), expected, failing))
-    stored(p, page[0]);
-}
-
-static void verify_model(struct aspace *as) {
-  for (size_t i = 0; i < PAGES; i++) {
-    assert_int_equal(aspace_check(as, page_va(i), PAGE_SIZE), model[i].mapped ? 0 : ENOMEM);
-    const uint64_t *page = (uint64_t *)present(as, page_va(i));
-    if (page != NULL)
-      assert_int_equal(*page, expected_value(&model[i]));
-  }
-}
-
-static void test_random_use_against_a_model(void **state) {
-  (void)state;
-  size_t pages_before = page_free_count(), heap_before = heap_used_bytes();
-  static char unaligned[11 * PAGE_SIZE];
-  static char original[sizeof file_bytes];
-  for (size_t i = 0; i < 21; i++) {
-    object_values[OBJ_IN_PLACE][i] = 0x1000 + i;
-    memcpy(file_bytes + i * PAGE_SIZE, &object_values[OBJ_IN_PLACE][i], 8);
-  }
-  memcpy(original, file_bytes, sizeof original);
-  for (size_t i = 0; i < 10; i++) {
-    object_values[OBJ_COPIED][i] = 0x2000 + i;
-    memcpy(unaligned + 24 + i * PAGE_SIZE, &object_values[OBJ_COPIED][i], 8);
-  }
-  memset(model, 0, sizeof model);
-  assert_int_equal(memobj_bytes_create(file_bytes, FILE_SIZE, &objects[OBJ_IN_PLACE]), 0);
-  assert_int_equal(memobj_bytes_create(unaligned + 24, 10 * PAGE_SIZE, &objects[OBJ_COPIED]), 0);
-  writable_create(&writable);
-  objects[OBJ_WRITABLE] = &writable.obj;
-
-  struct aspace *as = create();
-  for (int i = 0; i < 40000; i++) {
-    bool failing = ram_random(4) == 0;
-    fail_after = failing ? ram_random(4) : -1;
-    switch (ram_random(12)) {
-      case 0:
-      case 1:
-        op_map(as, failing);
-        break;
-      case 2:
-        op_unmap(as, failing);
-        break;
-      case 3:
-      case 4:
-        op_protect(as, failing);
-        break;
-      case 5:
-        op_write(as, failing);
-        break;
-      default:
-        op_fault(as, failing);
-    }
-    fail_after = -1;
-    aspace_verify(as);
-    if (i % 100 == 0)
-      verify_model(as);
-  }
-  verify_model(as);
-  aspace_destroy(as);
-  for (int i = 1; i < OBJECTS; i++) {
-    assert_int_equal(objects[i]->refs, 1);
-    memobj_unref(objects[i]);
-  }
-  assert_true(writable.destroyed);
-  assert_memory_equal(file_bytes, original, sizeof original);
-  assert_int_equal(heap_used_bytes(), heap_before);
-  /* But for what the heap keeps of the four sizes that this used. */
-  assert_in_range(page_free_count(), pages_before - 4, pages_before + 4);
-  heap_check();
-  page_check();
-}
+/* Address spaces: the promises that a program notices. Random use: test_aspace_random.c. */
+#include "tests/host/aspace_fixture.h"
 
 /* ---- The tree ----------------------------------------------------------------------------------
  */
@@ -612,16 +298,174 @@ static void test_out_of_memory_leaves_nothing_behind(void **state) {
   }
 }
 
+/* ---- Fork --------------------------------------------------------------------------------------
+ */
+
+static void test_fork_copies_what_is_written(void **state) {
+  (void)state;
+  size_t free = page_free_count(), heap = heap_used_bytes();
+  struct aspace *parent = create(), *child, *grandchild;
+  uintptr_t va = map_anon(parent, 4, RW);
+  touch(parent, va, ARCH_WRITE)[0] = 'a';
+  touch(parent, va + PAGE_SIZE, ARCH_WRITE)[0] = 'b';
+  size_t before = page_free_count();
+  assert_int_equal(aspace_fork(parent, &child), 0);
+  assert_int_equal(aspace_fork(child, &grandchild), 0);
+  assert_true(page_free_count() + 6 >= before); /* no page of it is copied */
+  assert_ptr_equal(present(child, va), present(parent, va));
+  assert_int_equal(aspace_resident_pages(child), 2);
+  assert_int_equal(aspace_mapping_count(child), 1);
+  touch(parent, va, ARCH_WRITE)[0] = 'p';
+  touch(child, va + PAGE_SIZE, ARCH_WRITE)[0] = 'c';
+  touch(grandchild, va + 2 * PAGE_SIZE, ARCH_WRITE)[0] = 'g';
+  assert_int_equal(touch(parent, va, ARCH_READ)[0], 'p');
+  assert_int_equal(touch(child, va, ARCH_READ)[0], 'a');
+  assert_int_equal(touch(grandchild, va, ARCH_READ)[0], 'a');
+  assert_int_equal(touch(parent, va + PAGE_SIZE, ARCH_READ)[0], 'b');
+  assert_int_equal(touch(child, va + PAGE_SIZE, ARCH_READ)[0], 'c');
+  assert_int_equal(touch(grandchild, va + PAGE_SIZE, ARCH_READ)[0], 'b');
+  assert_int_equal(touch(parent, va + 2 * PAGE_SIZE, ARCH_READ)[0], 0);
+  /* Who alone is left writes in place. */
+  aspace_destroy(child);
+  aspace_destroy(grandchild);
+  char *page = present(parent, va + PAGE_SIZE);
+  assert_ptr_equal(touch(parent, va + PAGE_SIZE, ARCH_WRITE), page);
+  aspace_verify(parent);
+  aspace_destroy(parent);
+  assert_int_equal(heap_used_bytes(), heap);
+  assert_in_range(page_free_count(), free - 4, free);
+}
+
+static void test_fork_keeps_protections_and_places(void **state) {
+  (void)state;
+  struct aspace *parent = create(), *child;
+  uintptr_t va = map_anon(parent, 4, RW);
+  touch(parent, va, ARCH_WRITE)[0] = 'x';
+  touch(parent, va + PAGE_SIZE, ARCH_WRITE)[0] = 'g';
+  assert_int_equal(aspace_protect(parent, va, PAGE_SIZE, PROT_READ | PROT_EXEC), 0);
+  assert_int_equal(aspace_protect(parent, va + PAGE_SIZE, PAGE_SIZE, 0), 0);
+  assert_int_equal(aspace_fork(parent, &child), 0);
+  assert_int_equal(touch(child, va, ARCH_EXEC)[0], 'x');
+  assert_int_equal(aspace_fault(child, va, ARCH_WRITE), EFAULT);
+  assert_int_equal(aspace_fault(child, va + PAGE_SIZE, ARCH_READ), EFAULT);
+  assert_int_equal(aspace_protect(child, va + PAGE_SIZE, PAGE_SIZE, RW), 0);
+  touch(child, va + PAGE_SIZE, ARCH_WRITE)[0] = 'c';
+  assert_int_equal(aspace_protect(parent, va + PAGE_SIZE, PAGE_SIZE, RW), 0);
+  assert_int_equal(touch(parent, va + PAGE_SIZE, ARCH_WRITE)[0], 'g');
+  assert_int_equal(map_anon(child, 1, RW), map_anon(parent, 1, RW));
+  /* Protecting does not make a shared page writable. */
+  touch(parent, va + 2 * PAGE_SIZE, ARCH_WRITE)[0] = 's';
+  struct aspace *other;
+  assert_int_equal(aspace_fork(parent, &other), 0);
+  assert_int_equal(aspace_protect(parent, va + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
+  assert_int_equal(aspace_protect(parent, va + 2 * PAGE_SIZE, PAGE_SIZE, RW), 0);
+  touch(parent, va + 2 * PAGE_SIZE, ARCH_WRITE)[0] = 'p';
+  assert_int_equal(touch(other, va + 2 * PAGE_SIZE, ARCH_READ)[0], 's');
+  aspace_verify(parent);
+  aspace_verify(child);
+  aspace_destroy(parent);
+  aspace_destroy(child);
+  aspace_destroy(other);
+}
+
+static void test_fork_shares_what_is_shared(void **state) {
+  (void)state;
+  struct aspace *parent = create(), *child;
+  struct pagecache *pc;
+  struct memobj *obj;
+  uintptr_t va, private;
+  uint64_t offset;
+  assert_int_equal(pagecache_create_anonymous(&pc), 0);
+  assert_int_equal(pagecache_resize(pc, 8 * PAGE_SIZE), 0);
+  assert_int_equal(aspace_map(parent, &va, 4 * PAGE_SIZE, RW, RW, MAPPING_SHARED, &pc->obj,
+                              2 * PAGE_SIZE, "shared"),
+                   0);
+  assert_int_equal(aspace_map(parent, &private, PAGE_SIZE, RW, RW, 0, &pc->obj, 0, "private"), 0);
+  memobj_unref(&pc->obj);
+  touch(parent, va, ARCH_WRITE)[0] = 'p';
+  assert_int_equal(aspace_fork(parent, &child), 0);
+  touch(child, va + PAGE_SIZE, ARCH_WRITE)[0] = 'c';
+  assert_int_equal(touch(child, va, ARCH_READ)[0], 'p');
+  assert_int_equal(touch(parent, va + PAGE_SIZE, ARCH_READ)[0], 'c');
+  /* What a lock there is known by. */
+  assert_true(aspace_shared_object(child, va + PAGE_SIZE + 12, &obj, &offset));
+  assert_ptr_equal(obj, &pc->obj);
+  assert_int_equal(offset, 3 * PAGE_SIZE + 12);
+  assert_false(aspace_shared_object(child, private, &obj, &offset));
+  assert_false(aspace_shared_object(child, va - 1, &obj, &offset) && obj != &pc->obj);
+  assert_false(aspace_shared_object(child, va + 4 * PAGE_SIZE, &obj, &offset));
+  aspace_destroy(parent);
+  assert_int_equal(touch(child, va, ARCH_READ)[0], 'p');
+  assert_int_equal(pagecache_resize(pc, 2 * PAGE_SIZE), 0);
+  assert_int_equal(aspace_fault(child, va, ARCH_READ), ERANGE);
+  aspace_destroy(child);
+}
+
+static void test_fork_without_memory_changes_nothing(void **state) {
+  (void)state;
+  struct aspace *parent = create(), *child = NULL;
+  uintptr_t va = map_anon(parent, 8, RW), far = 0x10000000;
+  assert_int_equal(aspace_map(parent, &far, 8 * PAGE_SIZE, RW, RWX, MAPPING_FIXED, NULL, 0, "far"),
+                   0);
+  size_t heap = heap_used_bytes();
+  for (long n = 0;; n++) {
+    for (uintptr_t i = 0; i < 8; i++) {
+      touch(parent, va + i * PAGE_SIZE, ARCH_WRITE)[0] = (char)i;
+      touch(parent, far + i * PAGE_SIZE, ARCH_WRITE)[0] = (char)-i;
+    }
+    fail_after = n;
+    errno_t e = aspace_fork(parent, &child);
+    fail_after = -1;
+    if (e == 0)
+      break;
+    assert_int_equal(e, ENOMEM);
+    assert_null(child);
+    assert_int_equal(heap_used_bytes(), heap);
+    aspace_verify(parent);
+    assert_int_equal(touch(parent, va + PAGE_SIZE, ARCH_READ)[0], 1);
+    assert_true(n < 30);
+  }
+  assert_int_equal(touch(child, far + PAGE_SIZE, ARCH_READ)[0], -1);
+  aspace_destroy(child);
+  aspace_destroy(parent);
+}
+
+/* A page that can't be referred to any more is copied at once. */
+static void test_fork_of_a_page_with_all_references(void **state) {
+  (void)state;
+  struct aspace *parent = create(), *child;
+  uintptr_t va = map_anon(parent, 1, RW);
+  char *page = touch(parent, va, ARCH_WRITE);
+  page[0] = 'm';
+  while (page_ref(page))
+    ;
+  assert_int_equal(page_refs(page), PAGE_REFS_MAX);
+  assert_int_equal(aspace_fork(parent, &child), 0);
+  assert_ptr_not_equal(present(child, va), page);
+  assert_int_equal(touch(child, va, ARCH_WRITE)[0], 'm');
+  aspace_destroy(child);
+  while (page_refs(page) > 1)
+    page_unref(page);
+  aspace_verify(parent);
+  aspace_destroy(parent);
+}
+
+/* ---- The report --------------------------------------------------------------------------------
+ */
+
 static void test_report_marks_the_place(void **state) {
   (void)state;
   struct aspace *as = create();
+  struct memobj *obj;
+  assert_int_equal(memobj_bytes_create(file_bytes, FILE_SIZE, &obj), 0);
   uintptr_t va = 0x10000000;
   assert_int_equal(aspace_map(as, &va, PAGE_SIZE, PROT_READ | PROT_EXEC, RWX, MAPPING_FIXED, NULL,
                               0, "program: text"),
                    0);
   va = 0x10004000;
   assert_int_equal(
-      aspace_map(as, &va, 0x2000, RW, RWX, MAPPING_FIXED | MAPPING_SHARED, NULL, 0, "data"), 0);
+      aspace_map(as, &va, 0x2000, RW, RWX, MAPPING_FIXED | MAPPING_SHARED, obj, 0, "data"), 0);
+  memobj_unref(obj);
   log_text[0] = '\0';
   aspace_print(as, 0x10005123);
   assert_string_equal(log_text,
@@ -643,7 +487,6 @@ static void test_report_marks_the_place(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_random_use_against_a_model),
       cmocka_unit_test(test_holes_by_hand),
       cmocka_unit_test(test_memory_is_zero_and_comes_on_demand),
       cmocka_unit_test(test_neighbours_are_one_mapping),
@@ -656,6 +499,11 @@ int main(void) {
       cmocka_unit_test(test_loader_writes_anywhere),
       cmocka_unit_test(test_places_are_random_and_aligned),
       cmocka_unit_test(test_out_of_memory_leaves_nothing_behind),
+      cmocka_unit_test(test_fork_copies_what_is_written),
+      cmocka_unit_test(test_fork_keeps_protections_and_places),
+      cmocka_unit_test(test_fork_shares_what_is_shared),
+      cmocka_unit_test(test_fork_without_memory_changes_nothing),
+      cmocka_unit_test(test_fork_of_a_page_with_all_references),
       cmocka_unit_test(test_report_marks_the_place),
   };
   return cmocka_run_group_tests(tests, setup, NULL);

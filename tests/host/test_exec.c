@@ -1,5 +1,6 @@
 // sources: kernel/exec.c kernel/elf_parse.c kernel/process.c kernel/aspace.c
-// sources: kernel/aspace_fault.c kernel/aspace_print.c kernel/maptree.c kernel/memobj.c
+// sources: kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_print.c kernel/maptree.c
+// sources: kernel/memobj.c
 // sources: kernel/heap.c kernel/page.c kernel/fdtable.c kernel/file.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* Loading a program: what it finds in its memory, and what is left when that fails. */

@@ -1,10 +1,12 @@
-// sources: kernel/sys/mem.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_print.c
+// sources: kernel/sys/mem.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c
+// sources: kernel/aspace_print.c
 // sources: kernel/maptree.c kernel/memobj.c kernel/heap.c kernel/page.c kernel/fdtable.c
-// sources: kernel/file.c
+// sources: kernel/file.c kernel/pagecache.c kernel/uio.c kernel/aspace_share.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* The mem_ calls: which error comes first, roundings, rights. Reference section 6. */
 #include "tests/host/fake_aspace.h"
 #include "kernel/cpu.h"
+#include "kernel/pagecache.h"
 #include "kernel/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/thread.h"
@@ -237,6 +239,80 @@ static void test_sync(void **state) {
   }
 }
 
+static struct {
+  struct pagecache pc;
+  uint64_t synced_from, synced_bytes;
+  unsigned syncs;
+} disk;
+
+static errno_t disk_sync(struct pagecache *pc, uint64_t offset, uint64_t len) {
+  assert_ptr_equal(pc, &disk.pc);
+  disk.synced_from = offset;
+  disk.synced_bytes = len;
+  return ++disk.syncs < 3 ? 0 : EIO;
+}
+
+static void test_sync_of_a_file(void **state) {
+  (void)state;
+  static const struct pagecache_ops ops = {.sync = disk_sync};
+  pagecache_init(&disk.pc, &ops);
+  uintptr_t va;
+  assert_int_equal(
+      aspace_map(process.aspace, &va, 8 * K, RW, RW, MAPPING_SHARED, &disk.pc.obj, 2 * K, "disk"),
+      0);
+  assert_int_equal(sys_mem_sync(t, (void *)(va + K + 5), K, MS_SYNC), 0);
+  assert_int_equal(disk.synced_from, 3 * K);
+  assert_int_equal(disk.synced_bytes, 2 * K);
+  assert_int_equal(sys_mem_sync(t, (void *)va, 9 * K, MS_SYNC), ENOMEM);
+  assert_int_equal(disk.syncs, 1);
+  assert_int_equal(sys_mem_sync(t, (void *)va, 8 * K, MS_ASYNC), 0);
+  assert_int_equal(sys_mem_sync(t, (void *)va, 8 * K, MS_SYNC), EIO);
+  assert_int_equal(sys_mem_unmap(t, (void *)va, 8 * K), 0);
+  assert_int_equal(
+      aspace_map(process.aspace, &va, 8 * K, RW, RW, 0, &disk.pc.obj, 0, "disk, private"), 0);
+  assert_int_equal(sys_mem_sync(t, (void *)va, 8 * K, MS_SYNC), 0); /* no concern of the file's */
+  assert_int_equal(disk.syncs, 3);
+}
+
+static void test_lock(void **state) {
+  (void)state;
+  char *p;
+  assert_int_equal(map_at(NULL, 4 * K, RW, ANON, NO_FD, 0, &p), 0);
+  errno_t (*const calls[])(struct thread *, const void *, size_t) = {sys_mem_lock, sys_mem_unlock};
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(calls[i](t, p, 4 * K), 0);
+    assert_int_equal(calls[i](t, p + 7, 100), 0);
+    assert_int_equal(calls[i](t, p, 4 * K + 1), ENOMEM);
+    assert_int_equal(calls[i](t, p + 4 * K, 1), ENOMEM);
+    assert_int_equal(calls[i](t, (void *)UINTPTR_MAX, 100), ENOMEM);
+    assert_int_equal(calls[i](t, (void *)(UINTPTR_MAX - 2 * K), K), ENOMEM);
+  }
+}
+
+static void test_shared_anonymous(void **state) {
+  (void)state;
+  char *p, *q;
+  struct aspace *child;
+  pa_t a, b;
+  assert_int_equal(map_at(NULL, 2 * K, RW, MAP_ANON | MAP_SHARED, NO_FD, 0, &p), 0);
+  assert_int_equal(map_at(NULL, 2 * K, RW, MAP_ANON | MAP_SHARED, NO_FD, 0, &q), 0);
+  assert_int_equal(aspace_fork(process.aspace, &child), 0);
+  assert_int_equal(fault(p, ARCH_WRITE), 0);
+  assert_int_equal(fault(q, ARCH_WRITE), 0);
+  assert_int_equal(aspace_fault(child, (uintptr_t)p, ARCH_WRITE), 0);
+  assert_true(arch_aspace_query(aspace_arch(process.aspace), (uintptr_t)p, &a, NULL));
+  assert_true(arch_aspace_query(aspace_arch(child), (uintptr_t)p, &b, NULL));
+  assert_int_equal(a, b);
+  assert_true(arch_aspace_query(aspace_arch(process.aspace), (uintptr_t)q, &b, NULL));
+  assert_int_not_equal(a, b);
+  aspace_destroy(child);
+  assert_int_equal(sys_mem_protect(t, p, 2 * K, PROT_READ | PROT_EXEC), 0);
+  size_t free = page_free_count();
+  assert_int_equal(map((free + 1) * K, RW, MAP_ANON | MAP_SHARED, NO_FD, 0), ENOMEM);
+  assert_int_equal(map(USER_END, 0, MAP_ANON | MAP_SHARED, NO_FD, 0), ENOMEM);
+  assert_int_equal(page_free_count(), free);
+}
+
 static void test_files(void **state) {
   (void)state;
   const rights_t mm = RIGHT_MEM_MAP, r = RIGHT_FD_READ, w = RIGHT_FD_WRITE, x = RIGHT_MEM_MAP_EXEC;
@@ -308,6 +384,9 @@ int main(void) {
       TEST(test_protect),
       TEST(test_advise),
       TEST(test_sync),
+      TEST(test_sync_of_a_file),
+      TEST(test_lock),
+      TEST(test_shared_anonymous),
       TEST(test_files),
       TEST(test_a_mapping_outlives_its_descriptor),
       TEST(test_bad_output_pointer),

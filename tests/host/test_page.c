@@ -154,8 +154,8 @@ static void test_references(void **state) {
   size_t free = page_free_count();
   void *p = page_alloc_zero(0);
   assert_int_equal(page_refs(p), 1);
-  page_ref(p);
-  page_ref(p);
+  assert_true(page_ref(p));
+  assert_true(page_ref(p));
   assert_int_equal(page_refs(p), 3);
   assert_panics(page_free(p, 0)); /* shared */
   page_unref(p);

@@ -1,4 +1,5 @@
-// sources: kernel/pagecache.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_share.c
+// sources: kernel/pagecache.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c
+// sources: kernel/aspace_share.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/heap.c kernel/page.c
 // sources: kernel/uio.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
