@@ -13,8 +13,12 @@ GUEST = "tests/guest"
 PROGRAMS = {"clock": (), "random": (), "fd": ("dir", "digits"), "mem": ("dir", "pages"), "file": ("dir", "digits"),
             "names": ("dir", "digits"), "lock": (), "poll": ("dir", "digits"), "thread": (), "proc": ("dir", "digits"), "start": (),
             "order": ("dir", "digits"), "pointers": ("dir", "digits"), "limits": ("dir", "digits"),
-            "sock": ("dir", "listener"), "grants": ("limited",)}
+            "sock": ("dir", "listener"), "grants": ("limited",),
+            "tmp_names": ("tmp", "other", "dir"), "tmp_open": ("tmp",), "tmp_files": ("tmp",), "tmp_dirs": ("tmp",),
+            "tmp_stat": ("tmp", "other"), "tmp_rights": ("tmp",), "tmp_room": ("small", "large")}
 GRANTS = {"dir": "dir: !file\n  path: tree\n", "digits": "file: !file\n  path: digits\n",
+          "tmp": "tmp: !file {tmpfs: 4M}\n", "other": "other: !file {tmpfs: 1M}\n",
+          "small": "tmp: !file {tmpfs: 64K}\n", "large": "large: !file {tmpfs: 1G}\n",
           "limited": """log: !fd {fd: stdout, rights: [fd_write]}
 nothing: !fd {fd: stdout, rights: []}
 readonly: !file {path: tree, rights: read-only}
