@@ -60,9 +60,11 @@ static bool read_program(struct builder *builder) {
     return false;
   }
   unsigned machine = wanted_machine(builder);
+  struct elf_memory file;
   struct elf_image image;
   const char *why;
-  if (!elf_parse(builder->program.bytes, builder->program.length, machine, &image, &why)) {
+  elf_memory_init(&file, builder->program.bytes, builder->program.length);
+  if (!elf_parse(&file.file, machine, &image, &why)) {
     return report_plain(builder->report, "%s: %s; accepted: a static CloudABI program for %s", path,
                         why, machine_name(machine));
   }

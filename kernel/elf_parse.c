@@ -12,6 +12,20 @@
 #include "kernel/elf_format.h"
 #include "kernel/string.h"
 
+static bool memory_read(struct elf_file *file, uint64_t offset, void *to, size_t n) {
+  const struct elf_memory *memory = (const struct elf_memory *)file;
+  memcpy(to, memory->bytes + offset, n);
+  return true;
+}
+
+void elf_memory_init(struct elf_memory *memory, const void *bytes, size_t size) {
+  *memory = (struct elf_memory){.file = {.size = size, .read = memory_read}, .bytes = bytes};
+}
+
+bool elf_file_read(struct elf_file *file, uint64_t offset, void *to, size_t n) {
+  return offset <= file->size && n <= file->size - offset && file->read(file, offset, to, n);
+}
+
 /*
  * Writes a message: each % stands for the next value in decimal, each # in hexadecimal. This file
  * is linked without a libc and without the kernel's log. Returns false, for the caller to return.
@@ -45,27 +59,37 @@ static bool refuse(struct elf_image *image, const char *message, uint64_t a, uin
   return false;
 }
 
-static bool check_ident(const uint8_t *file, size_t size, struct elf_image *image) {
-  if (size < 4 || memcmp(file, "\177ELF", 4) != 0) {
+static bool unreadable(struct elf_image *image) {
+  return refuse(image, "the file can't be read", 0, 0, 0);
+}
+
+/* Reads the header and checks what kind of file it is. */
+static bool check_ident(struct elf_file *file, uint8_t header[EHDR_BYTES],
+                        struct elf_image *image) {
+  size_t n = file->size < EHDR_BYTES ? (size_t)file->size : EHDR_BYTES;
+  if (!elf_file_read(file, 0, header, n)) {
+    return unreadable(image);
+  }
+  if (n < 4 || memcmp(header, "\177ELF", 4) != 0) {
     return refuse(image, "not an ELF file", 0, 0, 0);
   }
-  if (size < EHDR_BYTES) {
-    return refuse(image, "file of % bytes is shorter than an ELF header (64)", size, 0, 0);
+  if (n < EHDR_BYTES) {
+    return refuse(image, "file of % bytes is shorter than an ELF header (64)", n, 0, 0);
   }
-  if (file[EHDR_CLASS] != ELF_CLASS_64) {
-    return refuse(image, "ELF class %, not 2 (64-bit)", file[EHDR_CLASS], 0, 0);
+  if (header[EHDR_CLASS] != ELF_CLASS_64) {
+    return refuse(image, "ELF class %, not 2 (64-bit)", header[EHDR_CLASS], 0, 0);
   }
-  if (file[EHDR_DATA] != ELF_DATA_LITTLE) {
-    return refuse(image, "ELF data encoding %, not 1 (little-endian)", file[EHDR_DATA], 0, 0);
+  if (header[EHDR_DATA] != ELF_DATA_LITTLE) {
+    return refuse(image, "ELF data encoding %, not 1 (little-endian)", header[EHDR_DATA], 0, 0);
   }
-  if (file[EHDR_IDENT_VERSION] != ELF_VERSION) {
-    return refuse(image, "ELF identification version %, not 1", file[EHDR_IDENT_VERSION], 0, 0);
+  if (header[EHDR_IDENT_VERSION] != ELF_VERSION) {
+    return refuse(image, "ELF identification version %, not 1", header[EHDR_IDENT_VERSION], 0, 0);
   }
-  if (file[EHDR_OSABI] != ELF_OSABI_CLOUDABI) {
-    return refuse(image, "not a CloudABI program: ELF OS ABI %, not 17", file[EHDR_OSABI], 0, 0);
+  if (header[EHDR_OSABI] != ELF_OSABI_CLOUDABI) {
+    return refuse(image, "not a CloudABI program: ELF OS ABI %, not 17", header[EHDR_OSABI], 0, 0);
   }
-  if (file[EHDR_ABIVERSION] != 0) {
-    return refuse(image, "ELF ABI version %, not 0", file[EHDR_ABIVERSION], 0, 0);
+  if (header[EHDR_ABIVERSION] != 0) {
+    return refuse(image, "ELF ABI version %, not 0", header[EHDR_ABIVERSION], 0, 0);
   }
   return true;
 }
@@ -84,35 +108,35 @@ static bool check_machine(struct elf_image *image, unsigned found, unsigned want
   return refuse(image, "ELF machine %, not %", found, wanted, 0);
 }
 
-static bool check_header(const uint8_t *file, size_t size, unsigned machine,
-                         struct elf_image *image) {
-  if (!check_ident(file, size, image) ||
-      !check_machine(image, elf_read16(file + EHDR_MACHINE), machine)) {
+static bool check_header(struct elf_file *file, unsigned machine, struct elf_image *image) {
+  uint8_t header[EHDR_BYTES];
+  if (!check_ident(file, header, image) ||
+      !check_machine(image, elf_read16(header + EHDR_MACHINE), machine)) {
     return false;
   }
-  unsigned type = elf_read16(file + EHDR_TYPE);
+  unsigned type = elf_read16(header + EHDR_TYPE);
   if (type != ELF_TYPE_EXEC && type != ELF_TYPE_DYN) {
     return refuse(image, "ELF type %, neither 2 (executable) nor 3 (position independent)", type, 0,
                   0);
   }
-  if (elf_read32(file + EHDR_VERSION) != ELF_VERSION) {
-    return refuse(image, "ELF version %, not 1", elf_read32(file + EHDR_VERSION), 0, 0);
+  if (elf_read32(header + EHDR_VERSION) != ELF_VERSION) {
+    return refuse(image, "ELF version %, not 1", elf_read32(header + EHDR_VERSION), 0, 0);
   }
-  unsigned entry_bytes = elf_read16(file + EHDR_PHENTSIZE);
-  unsigned count = elf_read16(file + EHDR_PHNUM);
+  unsigned entry_bytes = elf_read16(header + EHDR_PHENTSIZE);
+  unsigned count = elf_read16(header + EHDR_PHNUM);
   if (count == 0) {
     return refuse(image, "no program headers", 0, 0, 0);
   }
   if (entry_bytes != PHDR_BYTES) {
     return refuse(image, "program headers of % bytes, not 56", entry_bytes, 0, 0);
   }
-  uint64_t offset = elf_read64(file + EHDR_PHOFF);
-  if (offset > size || (uint64_t)count * PHDR_BYTES > size - offset) {
+  uint64_t offset = elf_read64(header + EHDR_PHOFF);
+  if (offset > file->size || (uint64_t)count * PHDR_BYTES > file->size - offset) {
     return refuse(image, "% program headers at offset % reach past the file's end (% bytes)", count,
-                  offset, size);
+                  offset, file->size);
   }
   image->dynamic = type == ELF_TYPE_DYN;
-  image->entry = elf_read64(file + EHDR_ENTRY);
+  image->entry = elf_read64(header + EHDR_ENTRY);
   image->phdr_offset = offset;
   image->phdr_count = count;
   return true;
@@ -120,7 +144,7 @@ static bool check_header(const uint8_t *file, size_t size, unsigned machine,
 
 /* What PT_LOAD and PT_TLS have in common: bytes of the file that begin a range of memory. */
 static bool check_contents(struct elf_image *image, unsigned number,
-                           const struct elf_segment *segment, uint64_t align, size_t size) {
+                           const struct elf_segment *segment, uint64_t align, uint64_t size) {
   uint64_t offset = segment->offset, bytes = segment->filesz_bytes;
   if (bytes > segment->memsz_bytes) {
     return refuse(image, "segment %: file size % exceeds memory size %", number, bytes,
@@ -193,8 +217,12 @@ static bool add_segment(struct elf_image *image, unsigned number,
   return true;
 }
 
-static bool check_program_header(const uint8_t *header, unsigned number, size_t size,
-                                 struct elf_image *image) {
+static bool check_program_header(struct elf_file *file, unsigned number, struct elf_image *image) {
+  uint8_t header[PHDR_BYTES];
+  if (!elf_file_read(file, image->phdr_offset + (uint64_t)number * PHDR_BYTES, header,
+                     PHDR_BYTES)) {
+    return unreadable(image);
+  }
   uint32_t type = elf_read32(header + PHDR_TYPE);
   if (type == ELF_PT_INTERP) {
     return refuse(image, "dynamically linked: it asks for an interpreter (segment %)", number, 0,
@@ -211,7 +239,7 @@ static bool check_program_header(const uint8_t *header, unsigned number, size_t 
       .filesz_bytes = elf_read64(header + PHDR_FILESZ),
       .flags = elf_read32(header + PHDR_FLAGS) & (ELF_READ | ELF_WRITE | ELF_EXECUTE),
   };
-  if (!check_contents(image, number, &segment, align, size)) {
+  if (!check_contents(image, number, &segment, align, file->size)) {
     return false;
   }
   if (type == ELF_PT_TLS || segment.memsz_bytes == 0) {
@@ -251,18 +279,15 @@ static bool entry_is_executable(const struct elf_image *image) {
   return false;
 }
 
-bool elf_parse(const void *file, size_t size, unsigned machine, struct elf_image *image,
-               const char **why) {
-  const uint8_t *bytes = file;
+bool elf_parse(struct elf_file *file, unsigned machine, struct elf_image *image, const char **why) {
   memset(image, 0, sizeof(*image));
   image->align_bytes = ELF_PAGE_BYTES;
   *why = image->why;
-  if (!check_header(bytes, size, machine, image)) {
+  if (!check_header(file, machine, image)) {
     return false;
   }
   for (unsigned i = 0; i < image->phdr_count; i++) {
-    const uint8_t *header = bytes + image->phdr_offset + (uint64_t)i * PHDR_BYTES;
-    if (!check_program_header(header, i, size, image)) {
+    if (!check_program_header(file, i, image)) {
       return false;
     }
   }

@@ -1,9 +1,10 @@
 /*
  * Checking an ELF file and saying what is to be mapped: section 1.1 of the semantics reference.
  *
- * The kernel uses it to load the program, the image builder to refuse a bad one before an image is
- * made of it. It reads bytes only (any alignment), allocates nothing and keeps no state: any
- * context may call it. Every offset is checked; the file may come from anyone.
+ * The kernel uses it to load programs, the image builder to refuse a bad one before an image is
+ * made of it. The file may lie in memory or anywhere else; it is read in small pieces. Nothing is
+ * allocated and no state kept: any context may call it that may read the file. Every offset is
+ * checked; the file may come from anyone.
  */
 #ifndef KERNEL_ELF_PARSE_H
 #define KERNEL_ELF_PARSE_H
@@ -19,6 +20,20 @@
 /* No address may reach this one, and no program may span more: far below every user limit. */
 #define ELF_ADDRESS_END (UINT64_C(1) << 46)
 #define ELF_ALIGN_MAX (UINT64_C(1) << 30)
+
+/* A file, wherever its bytes are. */
+struct elf_file {
+  uint64_t size;
+  /* Stores the bytes [offset, offset + n), which lie inside the file. False: they can't be read. */
+  bool (*read)(struct elf_file *file, uint64_t offset, void *to, size_t n);
+};
+
+/* One whose bytes lie in memory. */
+struct elf_memory {
+  struct elf_file file;
+  const uint8_t *bytes;
+};
+void elf_memory_init(struct elf_memory *memory, const void *bytes, size_t size);
 
 /* E_machine of the machines that there are. */
 enum {
@@ -61,14 +76,17 @@ struct elf_image {
  * Checks the file for the given e_machine and fills *image. False: the file is not one that can
  * run here, and *why points to a message for a person, which lies in *image.
  */
-bool elf_parse(const void *file, size_t size, unsigned machine, struct elf_image *image,
-               const char **why);
+bool elf_parse(struct elf_file *file, unsigned machine, struct elf_image *image, const char **why);
 
 /*
  * The symbol of the file's .symtab that covers an address (as linked, without the load bias), for
- * backtraces. False when there is none. *name points into the file and is NUL-terminated; *offset
- * is the distance from the symbol's start. The file need not have passed elf_parse().
+ * backtraces. False when there is none. `name` gets as much of it as fits in name_bytes, with a
+ * NUL; *offset is the distance from the symbol's start. The file need not have passed elf_parse().
  */
-bool elf_symbol(const void *file, size_t size, uint64_t vaddr, const char **name, uint64_t *offset);
+bool elf_symbol(struct elf_file *file, uint64_t vaddr, char *name, size_t name_bytes,
+                uint64_t *offset);
+
+/* elf_parse.c for elf_symbol.c: reads n bytes at offset; false: they are not all there. */
+bool elf_file_read(struct elf_file *file, uint64_t offset, void *to, size_t n);
 
 #endif

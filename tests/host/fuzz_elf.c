@@ -51,17 +51,20 @@ static void check_image(const struct elf_image *image, size_t size) {
 static void check(const uint8_t *data, size_t size) {
   uint8_t *file = malloc(size);
   struct elf_image image;
-  const char *why, *name;
+  struct elf_memory memory;
+  const char *why;
+  char name[20];
   uint64_t offset;
   memcpy(file, data, size);
-  if (elf_parse(file, size, ELF_MACHINE_X86_64, &image, &why)) {
+  elf_memory_init(&memory, file, size);
+  if (elf_parse(&memory.file, ELF_MACHINE_X86_64, &image, &why)) {
     check_image(&image, size);
   } else {
     assert(strlen(why) > 0 && strlen(why) < ELF_WHY_BYTES);
   }
   for (uint64_t vaddr = 0xff0; vaddr < 0x10a0; vaddr += 8) {
-    if (elf_symbol(file, size, vaddr, &name, &offset)) {
-      assert(offset <= vaddr && name[strlen(name)] == '\0');
+    if (elf_symbol(&memory.file, vaddr, name, sizeof(name), &offset)) {
+      assert(offset <= vaddr && strnlen(name, sizeof(name)) < sizeof(name) && name[0] != '\0');
     }
   }
   free(file);

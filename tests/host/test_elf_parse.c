@@ -15,11 +15,20 @@
 #include "kernel/elf_parse.h"
 #include "tests/host/elf_fixture.h"
 
+static bool parse_for(const struct elf_fixture *elf, unsigned machine, struct elf_image *image,
+                      const char **why) {
+  struct elf_memory file;
+  elf_memory_init(&file, elf->bytes, elf->size);
+  return elf_parse(&file.file, machine, image, why);
+}
+
 /* Parses an exact, misaligned copy, so that a read past the end or an aligned load is caught. */
 static bool parse(const struct elf_fixture *elf, struct elf_image *image, const char **why) {
   uint8_t *copy = malloc(elf->size + 1);
   memcpy(copy + 1, elf->bytes, elf->size);
-  bool good = elf_parse(copy + 1, elf->size, ELF_MACHINE_X86_64, image, why);
+  struct elf_memory file;
+  elf_memory_init(&file, copy + 1, elf->size);
+  bool good = elf_parse(&file.file, ELF_MACHINE_X86_64, image, why);
   free(copy);
   return good;
 }
@@ -61,11 +70,11 @@ static void both_machines(void **state) {
   struct elf_image image;
   const char *why;
   fixture_program(&elf, ELF_MACHINE_AARCH64);
-  assert_true(elf_parse(elf.bytes, elf.size, ELF_MACHINE_AARCH64, &image, &why));
-  assert_false(elf_parse(elf.bytes, elf.size, ELF_MACHINE_X86_64, &image, &why));
+  assert_true(parse_for(&elf, ELF_MACHINE_AARCH64, &image, &why));
+  assert_false(parse_for(&elf, ELF_MACHINE_X86_64, &image, &why));
   assert_string_equal(why, "program for aarch64 on x86_64");
   fixture_program(&elf, ELF_MACHINE_X86_64);
-  assert_false(elf_parse(elf.bytes, elf.size, ELF_MACHINE_AARCH64, &image, &why));
+  assert_false(parse_for(&elf, ELF_MACHINE_AARCH64, &image, &why));
   assert_string_equal(why, "program for x86_64 on aarch64");
 }
 
@@ -267,15 +276,53 @@ static void cut_off(void **state) {
 
 static void symbol(const struct elf_fixture *elf, uint64_t vaddr, const char *name,
                    uint64_t offset) {
-  const char *found;
+  struct elf_memory file;
+  char found[20];
   uint64_t distance;
+  elf_memory_init(&file, elf->bytes, elf->size);
   if (name == NULL) {
-    assert_false(elf_symbol(elf->bytes, elf->size, vaddr, &found, &distance));
+    assert_false(elf_symbol(&file.file, vaddr, found, sizeof(found), &distance));
     return;
   }
-  assert_true(elf_symbol(elf->bytes, elf->size, vaddr, &found, &distance));
+  assert_true(elf_symbol(&file.file, vaddr, found, sizeof(found), &distance));
   assert_string_equal(found, name);
   assert_int_equal(distance, offset);
+}
+
+/* A buffer of any size gets a whole string. */
+static void long_names(void **state) {
+  (void)state;
+  struct elf_fixture elf;
+  struct elf_memory file;
+  char name[8];
+  uint64_t offset;
+  fixture_program(&elf, ELF_MACHINE_X86_64);
+  elf_memory_init(&file, elf.bytes, elf.size);
+  for (size_t n = 2; n <= sizeof(name); n++) {
+    memset(name, '#', sizeof(name));
+    assert_true(elf_symbol(&file.file, 0x1000, name, n, &offset));
+    assert_int_equal(strlen(name), n - 1 < 6 ? n - 1 : 6);
+    assert_memory_equal(name, "_start", strlen(name));
+  }
+}
+
+static bool fails_after(struct elf_file *file, uint64_t offset, void *to, size_t n) {
+  (void)offset, (void)to, (void)n;
+  return file->size-- % 7 != 0;
+}
+
+/* A disk may fail at any piece. */
+static void unreadable_file(void **state) {
+  (void)state;
+  struct elf_image image;
+  const char *why;
+  char name[20];
+  uint64_t offset;
+  struct elf_file file = {.size = 700, .read = fails_after};
+  assert_false(elf_parse(&file, ELF_MACHINE_X86_64, &image, &why));
+  assert_string_equal(why, "the file can't be read");
+  file.size = 700;
+  assert_false(elf_symbol(&file, 0x1000, name, sizeof(name), &offset));
 }
 
 static void symbols(void **state) {
@@ -330,6 +377,8 @@ int main(void) {
       cmocka_unit_test(cut_off),
       cmocka_unit_test(symbols),
       cmocka_unit_test(broken_symbols),
+      cmocka_unit_test(long_names),
+      cmocka_unit_test(unreadable_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
