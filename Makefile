@@ -63,7 +63,7 @@ include net/net.mk
 include sdk/sdk.mk
 
 KERNEL_C := $(sort $(wildcard arch/$(ARCH)/*.c boot/*.c boot/$(ARCH)/*.c kernel/*.c kernel/sys/*.c \
-  fs/*.c drivers/*.c drivers/virtio/*.c net/*.c net/port/*.c))
+  fs/*.c ipc/*.c drivers/*.c drivers/virtio/*.c net/*.c net/port/*.c))
 KERNEL_S := $(sort $(wildcard arch/$(ARCH)/*.S boot/$(ARCH)/*.S))
 KERNEL_OBJS := $(KERNEL_C:%.c=$(KOBJ)/%.o) $(KERNEL_S:%.S=$(KOBJ)/%.o) \
   $(LWIP_SRCS:%.c=$(KOBJ)/%.o) $(VDSO_OBJ)
@@ -187,7 +187,7 @@ $(HOSTDIR)/tests/$(1): tests/host/$(1).c $(call unit_field,$(1),sources) $(ALL_H
 	$$(Q)clang $(SAN_CFLAGS) -fsanitize=address,undefined$(2) $(call unit_field,$(1),cflags) \
 	  -o $$@ $$(filter %.c,$$^) $(if $(2),,-lcmocka) $(call unit_field,$(1),libs)
 endef
-ALL_HEADERS := $(wildcard abi/* argdata/*.h images/*.h kernel/*.h kernel/sys/*.h fs/*.h net/*.h \
+ALL_HEADERS := $(wildcard abi/* argdata/*.h images/*.h kernel/*.h kernel/sys/*.h fs/*.h ipc/*.h net/*.h \
   net/port/*.h net/port/*/*.h drivers/*.h drivers/virtio/*.h arch/*.h arch/*/platform.h arch/host/*.h boot/*.h tests/host/*.h)
 $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call unit_rule,$(t),)))
 $(foreach t,$(notdir $(FUZZERS)),$(eval $(call unit_rule,$(t),$(comma)fuzzer)))

@@ -43,15 +43,6 @@ errno_t sys_fd_replace(struct thread *t, fd_t from, fd_t to) {
   return fd_replace(fds_of(t), from, to);
 }
 
-/* New shared memory and socket pairs are not offered yet. */
-errno_t sys_fd_create1(struct thread *t, filetype_t type, fd_t *fd) {
-  return type == FILETYPE_SHARED_MEMORY ? ENOSYS : EINVAL;
-}
-
-errno_t sys_fd_create2(struct thread *t, filetype_t type, fd_t *fd1, fd_t *fd2) {
-  return type == FILETYPE_SOCKET_STREAM || type == FILETYPE_SOCKET_DGRAM ? ENOSYS : EINVAL;
-}
-
 errno_t sys_fd_stat_get(struct thread *t, fd_t fd, struct fdstat *buf) {
   struct fd_entry *entry;
   struct fdstat st;

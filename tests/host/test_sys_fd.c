@@ -307,15 +307,6 @@ static void test_streams(void **state) {
   assert_int_equal(sys_fd_write(t, fd, &iov, 1, &n), ENOTSUP);
 }
 
-static void test_create(void **state) {
-  fd_t a, b;
-  assert_int_equal(sys_fd_create1(t, FILETYPE_SOCKET_STREAM, &a), EINVAL);
-  assert_int_equal(sys_fd_create1(t, 0, &a), EINVAL);
-  assert_int_equal(sys_fd_create1(t, FILETYPE_SHARED_MEMORY, &a), ENOSYS);
-  assert_int_equal(sys_fd_create2(t, FILETYPE_SHARED_MEMORY, &a, &b), EINVAL);
-  assert_int_equal(sys_fd_create2(t, FILETYPE_SOCKET_DGRAM, &a, &b), ENOSYS);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_teardown(test_read_write, end),
@@ -326,7 +317,6 @@ int main(void) {
       cmocka_unit_test_teardown(test_stat, end),
       cmocka_unit_test_teardown(test_dup_replace_close, end),
       cmocka_unit_test_teardown(test_streams, end),
-      cmocka_unit_test_teardown(test_create, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
