@@ -19,21 +19,47 @@ static void revoke_private(struct mapping *m, uintptr_t va, uintptr_t end) {
       aspace_release_pages(m->as, va, va + PAGE_SIZE);
 }
 
+/* The addresses [*from, *to) where a mapping shows [offset, end) of its object. False: nowhere. */
+static bool shown_at(const struct mapping *m, uint64_t offset, uint64_t end, uintptr_t *from,
+                     uintptr_t *to) {
+  uint64_t size = m->end - m->start;
+  uint64_t first = offset > m->offset ? offset - m->offset : 0;
+  uint64_t last = end > m->offset ? end - m->offset : 0;
+  if (last > size)
+    last = size;
+  *from = m->start + first;
+  *to = m->start + last;
+  return first < last;
+}
+
+static uint64_t end_of(uint64_t offset, uint64_t len) {
+  return len <= UINT64_MAX - offset ? offset + len : UINT64_MAX;
+}
+
 void memobj_revoke(struct memobj *obj, uint64_t offset, uint64_t len) {
-  uint64_t end = len <= UINT64_MAX - offset ? offset + len : UINT64_MAX;
+  uintptr_t from, to;
   list_for_each(it, &obj->mappings) {
     struct mapping *m = container_of(it, struct mapping, link);
-    uint64_t size = m->end - m->start;
-    uint64_t from = offset > m->offset ? offset - m->offset : 0;
-    uint64_t to = end > m->offset ? end - m->offset : 0;
-    if (to > size)
-      to = size;
-    if (from >= to)
+    if (!shown_at(m, offset, end_of(offset, len), &from, &to))
       continue;
     if ((m->flags & MAPPING_SHARED) != 0)
-      aspace_release_pages(m->as, m->start + from, m->start + to);
+      aspace_release_pages(m->as, from, to);
     else
-      revoke_private(m, m->start + from, m->start + to);
+      revoke_private(m, from, to);
+  }
+}
+
+void memobj_write_protect(struct memobj *obj, uint64_t offset, uint64_t len) {
+  uintptr_t from, to;
+  pa_t pa;
+  unsigned prot;
+  list_for_each(it, &obj->mappings) {
+    struct mapping *m = container_of(it, struct mapping, link);
+    if ((m->flags & MAPPING_SHARED) == 0 || !shown_at(m, offset, end_of(offset, len), &from, &to))
+      continue;
+    for (; arch_aspace_next(&m->as->arch, &from, to, &pa, &prot); from += PAGE_SIZE)
+      if ((prot & ARCH_WRITE) != 0) /* a table is there: it can't fail */
+        arch_aspace_map(&m->as->arch, from, pa, prot & ~(unsigned)ARCH_WRITE, false);
   }
 }
 

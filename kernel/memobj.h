@@ -46,6 +46,10 @@ void memobj_unref(struct memobj *obj); /* takes NULL */
  * the copies that private ones made), so that the next access asks for them again. */
 void memobj_revoke(struct memobj *obj, uint64_t offset, uint64_t len);
 
+/* Lets the next write to the pages of [offset, offset + len) by any shared mapping ask for them
+ * again. */
+void memobj_write_protect(struct memobj *obj, uint64_t offset, uint64_t len);
+
 /* An object over n bytes of kernel memory, which stay there and don't change; read-only. Complete
  * pages are mapped where they lie if `data` is page aligned; the others are copied when first
  * needed, with zeroes behind the end. One reference. ENOMEM. */

@@ -24,6 +24,10 @@ void mutex_unlock(struct mutex *m) {
   waitq_wake_one(&m->waiters);
 }
 
+bool mutex_locked(const struct mutex *m) {
+  return m->owner != NULL;
+}
+
 bool mutex_held(const struct mutex *m) {
   return m->owner == thread_current();
 }

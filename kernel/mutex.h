@@ -20,7 +20,8 @@ void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
 /* By the thread that has it. */
 void mutex_unlock(struct mutex *m);
-/* Whether the current thread has it. */
+/* Whether somebody has it; whether the current thread has. */
+bool mutex_locked(const struct mutex *m);
 bool mutex_held(const struct mutex *m);
 
 #endif

@@ -2,7 +2,9 @@
  * Page caches: a radix tree of pages, and the bytes of a file in them.
  *
  * A tree of height 0 is the page of index 0 itself, so that a small file costs no node. Nodes
- * without anything below are freed when the file shrinks.
+ * without anything below are freed when the file shrinks. The lowest bit of a page's slot says that
+ * it is dirty; nodes count the dirty ones below them, so that these are found without a walk over
+ * all.
  *
  * Called by file systems for read and write, and by aspace_fault.c through the memory object;
  * kernel lock; sleeps where the owner's operations do. Reference sections 2.8 and 6.
@@ -17,9 +19,12 @@
 #define NODE_SHIFT 6
 #define NODE_SLOTS (1u << NODE_SHIFT)
 
+#define DIRTY 1ul /* in a page's slot */
+
 struct node {
   void *slots[NODE_SLOTS]; /* nodes, or pages below a node of height 1 */
   unsigned used;
+  unsigned dirty; /* pages below it */
 };
 
 /* ---- The tree ---------------------------------------------------------------------------------
@@ -33,11 +38,49 @@ static bool covers(const struct pagecache *pc, uint64_t index) {
   return index >> (NODE_SHIFT * pc->height) == 0; /* 52 bits: never higher than 9 */
 }
 
+static void *page_of(void *slot) {
+  return (void *)((uintptr_t)slot & ~DIRTY);
+}
+
 static void *lookup(const struct pagecache *pc, uint64_t index) {
   void *at = covers(pc, index) ? pc->root : NULL;
   for (unsigned h = pc->height; h > 0 && at != NULL; h--)
     at = ((struct node *)at)->slots[slot_of(index, h)];
-  return at;
+  return page_of(at);
+}
+
+/* Marks a page that is held as dirty, or as clean. */
+static void mark(struct pagecache *pc, uint64_t index, bool dirty) {
+  void **slot = &pc->root;
+  if (lookup(pc, index) == NULL)
+    return;
+  for (unsigned h = pc->height; h > 0; h--)
+    slot = &((struct node *)*slot)->slots[slot_of(index, h)];
+  if (((uintptr_t)*slot & DIRTY) == (dirty ? DIRTY : 0))
+    return;
+  *slot = (void *)((uintptr_t)*slot ^ DIRTY);
+  pc->dirty += dirty ? 1 : SIZE_MAX;
+  struct node *n = pc->height > 0 ? pc->root : NULL;
+  for (unsigned h = pc->height; h > 0; h--) {
+    n->dirty += dirty ? 1 : UINT32_MAX;
+    n = n->slots[slot_of(index, h)];
+  }
+}
+
+/* The first dirty page from *index on in what is at `at`, counted from its own first page. */
+static bool find_dirty(void *at, unsigned height, uint64_t *index) {
+  if (height == 0)
+    return ((uintptr_t)at & DIRTY) != 0;
+  struct node *n = at;
+  unsigned shift = NODE_SHIFT * (height - 1);
+  uint64_t below = *index & ((1ull << shift) - 1);
+  for (unsigned i = slot_of(*index, height); n->dirty > 0 && i < NODE_SLOTS; i++, below = 0) {
+    if (n->slots[i] == NULL || !find_dirty(n->slots[i], height - 1, &below))
+      continue;
+    *index = ((uint64_t)i << shift) + below;
+    return true;
+  }
+  return false;
 }
 
 static errno_t grow(struct pagecache *pc, uint64_t index) {
@@ -49,6 +92,7 @@ static errno_t grow(struct pagecache *pc, uint64_t index) {
       return ENOMEM;
     top->slots[0] = pc->root;
     top->used = 1;
+    top->dirty = (unsigned)pc->dirty;
     pc->root = top;
   }
   return 0;
@@ -80,39 +124,50 @@ static errno_t insert(struct pagecache *pc, uint64_t index, void *page) {
   return 0;
 }
 
-/* Frees the pages from `first` on in what is at `at`, counted from its own first page. True:
- * nothing is left of it, and it is freed too. */
-static bool prune(struct pagecache *pc, void *at, unsigned height, uint64_t first) {
+/* Frees the pages [first, last] of what is at `at`, counted from its own first page. True: nothing
+ * is left of it, and it is freed too. */
+static bool prune(struct pagecache *pc, void *at, unsigned height, uint64_t first, uint64_t last) {
   if (height == 0) {
-    page_unref(at);
+    if (((uintptr_t)at & DIRTY) != 0)
+      pc->dirty--;
+    page_unref(page_of(at));
     pc->pages--;
     return true;
   }
   struct node *n = at;
-  uint64_t below = first & ((1ull << (NODE_SHIFT * (height - 1))) - 1);
-  for (unsigned i = slot_of(first, height); i < NODE_SLOTS; i++) {
-    if (n->slots[i] != NULL && prune(pc, n->slots[i], height - 1, below)) {
+  const size_t dirty = pc->dirty;
+  const unsigned shift = NODE_SHIFT * (height - 1);
+  const uint64_t mask = (1ull << shift) - 1;
+  for (uint64_t i = first >> shift; i <= last >> shift; i++) {
+    uint64_t from = i == first >> shift ? first & mask : 0;
+    uint64_t to = i == last >> shift ? last & mask : mask;
+    if (n->slots[i] != NULL && prune(pc, n->slots[i], height - 1, from, to)) {
       n->slots[i] = NULL;
       n->used--;
     }
-    below = 0;
   }
+  n->dirty -= (unsigned)(dirty - pc->dirty);
   if (n->used > 0)
     return false;
   kfree(n);
   return true;
 }
 
-/* Gives back the pages from `first` on, which are in no mapping. */
-static void drop_from(struct pagecache *pc, uint64_t first) {
+/* Gives back the pages [first, end), which are in no mapping. */
+static void drop(struct pagecache *pc, uint64_t first, uint64_t end) {
   size_t before = pc->pages;
+  uint64_t most = (1ull << (NODE_SHIFT * pc->height)) - 1, last = end - 1 < most ? end - 1 : most;
   pc->shrinks++;
-  if (pc->root != NULL && covers(pc, first) && prune(pc, pc->root, pc->height, first))
+  if (pc->root != NULL && first <= last && prune(pc, pc->root, pc->height, first, last))
     pc->root = NULL;
   if (pc->root == NULL)
     pc->height = 0;
   if (pc->pages < before && pc->ops->uncharge != NULL)
     pc->ops->uncharge(pc, before - pc->pages);
+}
+
+static void drop_from(struct pagecache *pc, uint64_t first) {
+  drop(pc, first, UINT64_MAX);
 }
 
 /* ---- Pages ------------------------------------------------------------------------------------
@@ -218,8 +273,10 @@ static errno_t clear_tail(struct pagecache *pc, uint64_t end, uint64_t to) {
     return 0;
   void *page;
   errno_t e = pagecache_get(pc, end >> PAGE_SHIFT, false, &page);
-  if (e == 0 && page != NULL)
+  if (e == 0 && page != NULL) {
     memset((char *)page + in_page(end), 0, part_of_page(end, to - end));
+    pagecache_dirty(pc, end >> PAGE_SHIFT);
+  }
   return e;
 }
 
@@ -244,6 +301,7 @@ errno_t pagecache_write(struct pagecache *pc, struct uio *uio, uint64_t offset) 
     size_t resid = uio->resid;
     e = uio_copy_from(uio, (char *)page + in_page(offset), part_of_page(offset, resid));
     page_unref(page);
+    pagecache_dirty(pc, offset >> PAGE_SHIFT);
     offset += resid - uio->resid;
     if (uio->resid < resid && offset > pc->size_bytes)
       pc->size_bytes = offset;
@@ -267,6 +325,41 @@ errno_t pagecache_resize(struct pagecache *pc, uint64_t size_bytes) {
   return 0;
 }
 
+/* ---- The medium -------------------------------------------------------------------------------
+ */
+
+void pagecache_dirty(struct pagecache *pc, uint64_t index) {
+  if (pc->ops->write != NULL)
+    mark(pc, index, true);
+}
+
+errno_t pagecache_writeback(struct pagecache *pc) {
+  errno_t result = 0;
+  for (uint64_t index = 0; pc->dirty > 0 && covers(pc, index); index++) {
+    bool whole = true;
+    if (!find_dirty(pc->root, pc->height, &index))
+      break;
+    void *page = lookup(pc, index);
+    mark(pc, index, false);
+    memobj_write_protect(&pc->obj, index << PAGE_SHIFT, PAGE_SIZE);
+    page_ref(page);
+    errno_t e = pc->ops->write(pc, index, page, &whole);
+    page_unref(page);
+    if (e != 0 || !whole)
+      pagecache_dirty(pc, index);
+    if (e != 0)
+      result = e;
+  }
+  return result;
+}
+
+void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end) {
+  if (first >= end)
+    return;
+  memobj_revoke(&pc->obj, first << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
+  drop(pc, first, end);
+}
+
 /* ---- The memory object ------------------------------------------------------------------------
  */
 
@@ -281,9 +374,12 @@ static errno_t get_page(struct memobj *obj, uint64_t offset, bool write, pa_t *p
       if (e == 0 && lookup(pc, index) != page)
         continue; /* the file was cut off meanwhile */
     }
-    if (e == 0)
-      *pa = va_to_pa(page);
-    return e;
+    if (e != 0)
+      return e;
+    if (write)
+      pagecache_dirty(pc, index);
+    *pa = va_to_pa(page);
+    return 0;
   }
   return ERANGE;
 }

@@ -28,6 +28,9 @@ struct pagecache_ops {
   errno_t (*fill)(struct pagecache *pc, uint64_t index, void *page);
   /* A program is about to write to the page by a mapping. May sleep; ENOSPC, EIO. */
   errno_t (*dirty)(struct pagecache *pc, uint64_t index);
+  /* Writes a changed page to the medium. *whole false: a part of it has no place there yet, so that
+   * the page stays dirty. May sleep; EIO. NULL: there is no medium, and no page is ever dirty. */
+  errno_t (*write)(struct pagecache *pc, uint64_t index, const void *page, bool *whole);
   /* Writes what was changed in [offset, offset + len) to the medium, for mem_sync. May sleep; EIO.
    */
   errno_t (*sync)(struct pagecache *pc, uint64_t offset, uint64_t len);
@@ -40,6 +43,7 @@ struct pagecache {
   const struct pagecache_ops *ops;
   uint64_t size_bytes; /* the file's size: mapped pages that begin behind it are a SIGBUS */
   size_t pages;        /* held */
+  size_t dirty;        /* of them: changed and not yet on the medium */
   void *root;          /* radix tree of pages by index; private to pagecache.c */
   unsigned height;
   uint32_t shrinks; /* how often pages were given back: who filled one meanwhile starts again */
@@ -64,6 +68,15 @@ errno_t pagecache_write(struct pagecache *pc, struct uio *uio, uint64_t offset);
 errno_t pagecache_resize(struct pagecache *pc, uint64_t size_bytes);
 /* Holds all pages of [offset, offset + len). ENOSPC, ENOMEM: those made stay. */
 errno_t pagecache_allocate(struct pagecache *pc, uint64_t offset, uint64_t len);
+
+/* Marks a page that is held, if the owner has `write`. What was written by calls and mappings is
+ * marked already. */
+void pagecache_dirty(struct pagecache *pc, uint64_t index);
+/* Writes all dirty pages, in order; what is changed meanwhile may be left. EIO: some are still
+ * dirty. */
+errno_t pagecache_writeback(struct pagecache *pc);
+/* Gives back the pages [first, end), dirty or not, and takes them out of every mapping. */
+void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end);
 
 /* A piece of shared memory that has no name: what fd_create1(SHARED_MEMORY) and anonymous shared
  * mappings are. Size 0; one reference. ENOMEM. */

@@ -32,8 +32,10 @@ enum buf_kind {
   BUF_INODES,
   BUF_EXTENTS,
   BUF_NUMBERS, /* of blocks, in ext2 and ext3 */
-  BUF_DIR,     /* its leaves and its index */
+  BUF_DIR,     /* a leaf */
+  BUF_DIR_INDEX,
   BUF_SYMLINK,
+  BUF_XATTR,
 };
 
 struct bcache;

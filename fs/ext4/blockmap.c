@@ -80,8 +80,3 @@ errno_t blockmap_map(struct einode *ino, uint32_t at, uint32_t max, struct ext4_
   errno_t e = blockmap_check(ino, (uint32_t)run->block);
   return e == 0 ? blockmap_check(ino, (uint32_t)(run->block + run->count - 1)) : e;
 }
-
-errno_t ext4_map(struct einode *ino, uint32_t file_block, uint32_t max, struct ext4_run *run) {
-  return (ino->disk.i_flags & EXT4_EXTENTS_FL) != 0 ? extent_map(ino, file_block, max, run)
-                                                    : blockmap_map(ino, file_block, max, run);
-}

@@ -4,7 +4,7 @@
 #ifndef FS_EXT4_BLOCKMAP_H
 #define FS_EXT4_BLOCKMAP_H
 
-#include "fs/ext4/extent.h"
+#include "fs/ext4/fs.h"
 
 #define BLOCKMAP_DIRECT 12 /* numbers of blocks in the inode; then those of the three trees */
 

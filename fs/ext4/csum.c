@@ -142,3 +142,13 @@ uint32_t csum_dir_index(uint32_t inode_seed, const void *block, size_t entries_o
   crc = crc32c(crc, &tail->dt_reserved, sizeof tail->dt_reserved);
   return crc32c(crc, &none, sizeof none);
 }
+
+uint32_t csum_xattr(const struct ext4 *fs, uint64_t block, const struct ext4_xattr_header *h) {
+  const size_t at = offsetof(struct ext4_xattr_header, h_checksum),
+               behind = at + sizeof h->h_checksum;
+  const uint32_t none = 0;
+  uint32_t crc = crc32c(fs->csum_seed, &block, sizeof block);
+  crc = crc32c(crc, h, at);
+  crc = crc32c(crc, &none, sizeof none);
+  return crc32c(crc, (const uint8_t *)h + behind, fs->block_bytes - behind);
+}

@@ -29,4 +29,7 @@ uint32_t csum_dir_leaf(const struct ext4 *fs, uint32_t inode_seed, const void *b
 uint32_t csum_dir_index(uint32_t inode_seed, const void *block, size_t entries_offset,
                         unsigned count, const struct ext4_dx_tail *tail);
 
+/* Of a block of attributes, all of it. */
+uint32_t csum_xattr(const struct ext4 *fs, uint64_t block, const struct ext4_xattr_header *h);
+
 #endif

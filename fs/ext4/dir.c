@@ -39,7 +39,7 @@ filetype_t dir_type(const struct ext4 *fs, const struct ext4_dir_entry *e) {
 
 /* ---- Blocks --------------------------------------------------------------------------------- */
 
-errno_t dir_block_read(struct einode *dir, uint32_t index, struct buf **b) {
+errno_t dir_block_read(struct einode *dir, uint32_t index, enum buf_kind kind, struct buf **b) {
   struct ext4_run run;
   *b = NULL;
   if (index >= dir_blocks(dir))
@@ -49,7 +49,7 @@ errno_t dir_block_read(struct einode *dir, uint32_t index, struct buf **b) {
     return e;
   if (run.block == 0 || run.unwritten)
     return ext4_corrupt(dir->fs, dir->number, index, "a hole in a directory");
-  return buf_read(&dir->fs->cache, run.block, BUF_DIR, b);
+  return buf_read(&dir->fs->cache, run.block, kind, b);
 }
 
 static bool entry_ok(const struct ext4 *fs, const struct ext4_dir_entry *e, unsigned room) {
@@ -96,7 +96,7 @@ static errno_t leaf_verify(struct einode *dir, struct buf **b) {
 }
 
 errno_t dir_leaf_read(struct einode *dir, uint32_t index, struct buf **b) {
-  errno_t e = dir_block_read(dir, index, b);
+  errno_t e = dir_block_read(dir, index, BUF_DIR, b);
   return e == 0 ? leaf_verify(dir, b) : e;
 }
 
@@ -109,7 +109,7 @@ static bool looks_like_index(const struct einode *dir, uint32_t index, const str
 }
 
 errno_t dir_leaf_or_index_read(struct einode *dir, uint32_t index, struct buf **b) {
-  errno_t e = dir_block_read(dir, index, b);
+  errno_t e = dir_block_read(dir, index, BUF_DIR, b);
   if (e != 0)
     return e;
   if (!looks_like_index(dir, index, *b))

@@ -21,8 +21,9 @@ uint32_t dir_blocks(const struct einode *dir);
 /* Where the entries of a leaf end: before the checksum, or at the block's end. */
 unsigned dir_leaf_end(const struct ext4 *fs);
 
-/* A block of the directory as it is on the disk, not verified. EIO: also a hole. */
-errno_t dir_block_read(struct einode *dir, uint32_t index, struct buf **b);
+/* A block of the directory as it is on the disk, not verified: BUF_DIR or BUF_DIR_INDEX. EIO: also
+ * a hole. */
+errno_t dir_block_read(struct einode *dir, uint32_t index, enum buf_kind kind, struct buf **b);
 /* A leaf, whose entries may be trusted: they fill it exactly, names and inode numbers are possible.
  * EIO. */
 errno_t dir_leaf_read(struct einode *dir, uint32_t index, struct buf **b);

@@ -360,6 +360,15 @@ struct ext4_dx_tail {
   uint32_t dt_checksum;
 };
 
+struct ext4_xattr_header { /* a block of attributes begins with */
+  uint32_t h_magic;
+  uint32_t h_refcount;
+  uint32_t h_blocks;
+  uint32_t h_hash;
+  uint32_t h_checksum;
+  uint32_t h_reserved[3];
+};
+
 _Static_assert(sizeof(struct ext4_super) == 1024, "superblock");
 _Static_assert(offsetof(struct ext4_super, s_journal_uuid) == 0xd0, "superblock");
 _Static_assert(offsetof(struct ext4_super, s_jnl_blocks) == 0x10c, "superblock");

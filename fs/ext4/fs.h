@@ -39,7 +39,8 @@ struct ext4 {
   uint64_t free_blocks, reserved_blocks;
   uint64_t device; /* st_dev */
   struct einode *inodes[EXT4_INODE_BUCKETS];
-  char name[32]; /* of the disk, for messages */
+  struct list idle; /* inodes without references that have something left to do */
+  char name[32];    /* of the disk, for messages */
   struct ext4 *next;
 };
 
@@ -57,15 +58,16 @@ struct einode {
   uint32_t number;
   struct ext4_inode disk; /* as it is, or will be, on the disk; the times and sizes are here */
   uint64_t size_bytes;
+  uint64_t goal; /* behind the last block that it got; 0: none */
   uint32_t links;
-  bool orphan;         /* in the orphan list on the disk */
-  uint64_t tx_id;      /* the last transaction that changed it */
-  struct list ordered; /* in the running transaction's list */
-  struct einode *next; /* in its hash chain */
+  bool orphan;          /* in the orphan list on the disk */
+  struct mutex content; /* held by who changes the size or the blocks */
+  struct list idle;     /* in the file system's list */
+  struct list ordered;  /* in the running transaction's list */
+  struct einode *next;  /* in its hash chain */
 };
 
-/* ---- mount.c -----------------------------------------------------------------------------------
- */
+/* ---- mount.c ---- */
 
 /* Mounts the file system on dev; the root's reference is the caller's. EINVAL with `why` (static,
  * or in the file system's own memory until the next mount): no ext4, or features that we don't
@@ -83,8 +85,7 @@ errno_t ext4_probe(struct blkdev *dev, char label[17], uint8_t uuid[16]);
 /* A transaction has something to commit: sees to it that this happens before long. */
 void journal_changed(struct ext4 *fs);
 
-/* ---- super.c ------------------------------------------------------------------------------------
- */
+/* ---- super.c ---- */
 
 /* A structure contradicts itself: one log line with inode and block (0: not about one), and
  * read-only from now on. Returns EIO. */
@@ -92,8 +93,7 @@ errno_t ext4_corrupt(struct ext4 *fs, uint32_t ino, uint64_t block, const char *
 /* Puts the superblock, counters and state, into the open handle. */
 errno_t ext4_super_dirty(struct ext4 *fs);
 
-/* ---- group.c, balloc.c, ialloc.c
- * ------------------------------------------------------------------ */
+/* ---- group.c, balloc.c, ialloc.c ---- */
 
 /* A group's descriptor in its buffer, which the caller puts back. EIO. */
 errno_t ext4_group_get(struct ext4 *fs, uint32_t group, struct ext4_group **desc, struct buf **b);
@@ -114,8 +114,7 @@ errno_t ext4_free_blocks(struct ext4 *fs, uint32_t ino, uint64_t block, uint32_t
 errno_t ext4_alloc_inode(struct ext4 *fs, uint32_t parent, uint16_t mode, uint32_t *ino);
 errno_t ext4_free_inode(struct ext4 *fs, uint32_t ino, bool directory);
 
-/* ---- inode.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- inode.c ---- */
 
 /* The inode, verified, with a reference to its vnode. EIO: not one that is in use, or damaged;
  * ENOMEM. */
@@ -124,6 +123,11 @@ errno_t einode_get(struct ext4 *fs, uint32_t ino, struct einode **out);
 errno_t einode_create(struct ext4 *fs, struct einode *parent, uint16_t mode, struct einode **out);
 /* Puts ino->disk, with size_bytes and links, into the open handle: one block. */
 errno_t einode_dirty(struct einode *ino);
+/* In memory alone, zeroed, with a reference; ENOMEM. And its bytes on the disk zeroed, inside a
+ * handle. */
+errno_t einode_enter(struct ext4 *fs, uint32_t ino, struct einode **out);
+errno_t einode_clear_disk(struct einode *ino);
+filetype_t einode_type(const struct ext4_inode *disk);
 /* Out of memory: nobody refers to it, and nothing of it is to be written. */
 void einode_forget(struct einode *ino);
 /* Its times, into st; and from st or the clock, as file_stat_put's flags say, with the ctime always
@@ -135,8 +139,16 @@ static inline struct einode *einode_of(struct vnode *v) {
   return (struct einode *)((char *)v - offsetof(struct einode, vnode));
 }
 
-/* ---- extent.c, extent_change.c, blockmap.c
- * -------------------------------------------------------------- */
+/* ---- inode_life.c ---- */
+
+#define EINODE_DELETED UINT32_MAX /* links of an inode that is not on the disk any more */
+
+/* vnode_ops.release. */
+void ext4_release(struct vnode *v);
+/* Deletes and writes what was left to do. Without a lock. */
+void ext4_reap(struct ext4 *fs);
+
+/* ---- map.c, over extent*.c and blockmap*.c ---- */
 
 struct ext4_run {
   uint64_t block; /* on the disk; 0: a hole */
@@ -146,34 +158,41 @@ struct ext4_run {
 
 /* What lies at a block of the file, at most `max` blocks of it. EIO. */
 errno_t ext4_map(struct einode *ino, uint32_t file_block, uint32_t max, struct ext4_run *run);
-/* The same, and a hole becomes blocks: written ones, or unwritten; an unwritten run becomes written
- * unless `unwritten`. Changes what it has to, in its own handle or the open one (`tx_extend`).
- * ENOSPC, EIO. */
+/* The same, and a hole becomes blocks: written ones, or, in a file with extents, unwritten; an
+ * unwritten run becomes written unless `unwritten`. In a handle with room for EXT4_MAP_BLOCKS.
+ * ENOSPC, EFBIG, EIO. */
 errno_t ext4_map_create(struct einode *ino, uint32_t file_block, uint32_t max, bool unwritten,
                         struct ext4_run *run);
-/* Gives back all blocks from file_block on, in as many handles as it takes. */
+#define EXT4_MAP_BLOCKS 80
+/* Gives back all blocks from file_block on; the open handle ends and others begin (tx_extend), so
+ * that afterwards nothing that was looked at before is certain. EIO. */
 errno_t ext4_unmap_from(struct einode *ino, uint32_t file_block);
+/* Where it would like its next block. */
+uint64_t einode_goal(const struct einode *ino);
+/* Counts blocks that it got or gave back; the caller makes it dirty. */
+void einode_blocks_add(struct einode *ino, int64_t blocks);
 
-/* ---- dir.c, htree.c, readdir.c
- * ---------------------------------------------------------------------------- */
+/* ---- dir.c, htree.c, readdir.c ---- */
 
 /* ENOENT, EIO. */
 errno_t ext4_dir_find(struct einode *dir, const char *name, size_t len, uint32_t *ino);
 /* A name that is not there yet. In a handle with room for EXT4_DIR_ADD_BLOCKS. ENOSPC, EIO. */
 errno_t ext4_dir_add(struct einode *dir, const char *name, size_t len, struct einode *node);
 errno_t ext4_dir_remove(struct einode *dir, const char *name, size_t len);
-/* Lets a name, ".." included, stand for another inode. */
+/* Lets a name stand for another inode, and "..". */
 errno_t ext4_dir_change(struct einode *dir, const char *name, size_t len, struct einode *node);
+errno_t ext4_dir_set_parent(struct einode *dir, const struct einode *parent);
 /* "." and ".." in a new directory's first block. */
-errno_t ext4_dir_begin(struct einode *dir, struct einode *parent);
+errno_t ext4_dir_begin(struct einode *dir, const struct einode *parent);
 /* ENOTEMPTY, EIO. */
 errno_t ext4_dir_check_empty(struct einode *dir);
+/* What ".." says. EIO. */
+errno_t ext4_dir_parent(struct einode *dir, uint32_t *parent);
 errno_t ext4_readdir(struct einode *dir, dircookie_t cookie, struct dir_sink *sink);
 #define EXT4_DIR_ADD_BLOCKS \
   24 /* a leaf and two index levels split, each new block with its bitmaps */
 
-/* ---- namei.c, file.c, symlink.c, orphan.c
- * ------------------------------------------------------------------ */
+/* ---- namei.c, file.c, symlink.c, orphan.c ---- */
 
 extern const struct vnode_ops ext4_vnode_ops;
 extern const struct pagecache_ops ext4_pagecache_ops;
@@ -190,7 +209,9 @@ errno_t ext4_file_allocate(struct einode *ino, filesize_t offset, filesize_t len
 errno_t ext4_file_writeback(struct einode *ino);
 /* All size_bytes of it, at most a block. */
 errno_t ext4_symlink_read(struct einode *ino, char *contents);
+/* Of a new inode, inside a handle; shorter than a block. ENOSPC, EIO. */
 errno_t ext4_symlink_write(struct einode *ino, const char *contents, size_t len);
+bool ext4_symlink_is_fast(const struct einode *ino);
 
 /* The list on the disk of inodes that a crash must finish: unlinked ones, and truncations. */
 errno_t orphan_add(struct einode *ino);

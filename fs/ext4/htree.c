@@ -7,6 +7,7 @@
 #include "fs/ext4/htree.h"
 
 #include "fs/ext4/csum.h"
+#include "kernel/string.h"
 
 #define ROOT_INFO_OFFSET 24 /* behind the entries "." and ".." */
 #define ROOT_ENTRIES_OFFSET (ROOT_INFO_OFFSET + sizeof(struct ext4_dx_info))
@@ -45,6 +46,39 @@ static bool entries_ok(const struct einode *dir, const struct htree_node *n) {
   return true;
 }
 
+void htree_count_store(struct htree_node *n) {
+  *(struct count_limit *)n->entries = (struct count_limit){(uint16_t)n->limit, (uint16_t)n->count};
+}
+
+void htree_node_init(const struct ext4 *fs, struct htree_node *n) {
+  memset(n->b->data, 0, fs->block_bytes);
+  dir_entry_at(n->b, 0)->rec_len =
+      (uint16_t)fs->block_bytes; /* looks unused to who reads entries */
+  n->entries = (void *)(n->b->data + NODE_ENTRIES_OFFSET);
+  n->limit = limit_of(fs, NODE_ENTRIES_OFFSET);
+  n->b->verified = true;
+}
+
+void htree_root_init(struct einode *dir, struct htree_node *n, uint32_t parent, uint32_t leaf) {
+  const struct ext4 *fs = dir->fs;
+  uint8_t type = dir_entry_at(n->b, 0)->file_type;
+  unsigned version = fs->super.s_def_hash_version;
+  memset(n->b->data, 0, fs->block_bytes);
+  *dir_entry_at(n->b, 0) = (struct ext4_dir_entry){dir->number, 12, 1, type};
+  *dir_entry_at(n->b, 12) =
+      (struct ext4_dir_entry){parent, (uint16_t)(fs->block_bytes - 12), 2, type};
+  memcpy(dir_entry_at(n->b, 0)->name, ".", 1);
+  memcpy(dir_entry_at(n->b, 12)->name, "..", 2);
+  *(struct ext4_dx_info *)(n->b->data + ROOT_INFO_OFFSET) = (struct ext4_dx_info){
+      .hash_version = (uint8_t)(version <= EXT4_HASH_TEA ? version : EXT4_HASH_HALF_MD4),
+      .info_length = sizeof(struct ext4_dx_info)};
+  n->entries = (void *)(n->b->data + ROOT_ENTRIES_OFFSET);
+  n->limit = limit_of(fs, ROOT_ENTRIES_OFFSET);
+  n->count = 1;
+  n->entries[0].block = leaf;
+  htree_count_store(n);
+}
+
 /* Fills the node from its block. `verified` blocks are checked again where that costs nothing. */
 static errno_t node_init(struct einode *dir, struct htree_node *n, size_t offset) {
   const struct count_limit *c = (const void *)(n->b->data + offset);
@@ -62,8 +96,12 @@ static errno_t node_init(struct einode *dir, struct htree_node *n, size_t offset
   return 0;
 }
 
-static const struct ext4_dx_info *root_info(const struct buf *b) {
-  return (const void *)(b->data + ROOT_INFO_OFFSET);
+static struct ext4_dx_info *root_info(const struct buf *b) {
+  return (void *)(b->data + ROOT_INFO_OFFSET);
+}
+
+void htree_depth_store(struct htree_node *root, unsigned depth) {
+  root_info(root->b)->indirect_levels = (uint8_t)(depth - 1);
 }
 
 /* Whether the first block begins as a root does. */
@@ -78,7 +116,7 @@ static bool root_ok(const struct ext4 *fs, const struct buf *b) {
 
 static errno_t root_read(struct einode *dir, struct htree_path *p) {
   *p = (struct htree_path){0};
-  errno_t e = dir_block_read(dir, 0, &p->node[0].b);
+  errno_t e = dir_block_read(dir, 0, BUF_DIR_INDEX, &p->node[0].b);
   if (e != 0)
     return e;
   p->levels = 1;
@@ -95,7 +133,7 @@ static errno_t root_read(struct einode *dir, struct htree_path *p) {
 static errno_t node_read(struct einode *dir, struct htree_path *p) {
   const struct htree_node *above = &p->node[p->levels - 1];
   struct htree_node *n = &p->node[p->levels];
-  errno_t e = dir_block_read(dir, above->entries[above->at].block, &n->b);
+  errno_t e = dir_block_read(dir, above->entries[above->at].block, BUF_DIR_INDEX, &n->b);
   if (e != 0)
     return e;
   p->levels++;

@@ -46,6 +46,13 @@ errno_t htree_next(struct einode *dir, struct htree_path *p, uint32_t *hash);
 uint32_t htree_leaf(const struct htree_path *p);
 void htree_put(struct htree_path *p);
 
+/* For htree_change.c: a node's count and limit into its block; an empty block of the second level;
+ * a root over one leaf, in the directory's first block; how many levels the root says there are. */
+void htree_count_store(struct htree_node *n);
+void htree_node_init(const struct ext4 *fs, struct htree_node *n);
+void htree_root_init(struct einode *dir, struct htree_node *n, uint32_t parent, uint32_t leaf);
+void htree_depth_store(struct htree_node *root, unsigned depth);
+
 /* dir_find() with an index. */
 errno_t htree_find(struct einode *dir, const char *name, size_t len, struct dir_place *place);
 

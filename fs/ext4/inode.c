@@ -43,7 +43,7 @@ static bool csum_ok(const struct ext4 *fs, uint32_t number, const struct ext4_in
          i->i_checksum_hi == crc >> 16;
 }
 
-static filetype_t type_of(const struct ext4_inode *i) {
+filetype_t einode_type(const struct ext4_inode *i) {
   switch (i->i_mode & EXT4_S_IFMT) {
     case EXT4_S_IFREG:
       return FILETYPE_REGULAR_FILE;
@@ -98,7 +98,7 @@ static errno_t read_disk(struct ext4 *fs, struct einode *ino) {
   buf_put(b);
   if (!sound)
     return ext4_corrupt(fs, ino->number, block, "an inode whose checksum is wrong");
-  ino->vnode.type = type_of(&ino->disk);
+  ino->vnode.type = einode_type(&ino->disk);
   ino->size_bytes = ino->disk.i_size_lo;
   if (ino->vnode.type == FILETYPE_REGULAR_FILE || ino->vnode.type == FILETYPE_DIRECTORY)
     ino->size_bytes |= (uint64_t)ino->disk.i_size_high << 32;
@@ -131,6 +131,18 @@ errno_t einode_dirty(struct einode *ino) {
   return 0;
 }
 
+errno_t einode_clear_disk(struct einode *ino) {
+  struct ext4_inode *disk;
+  struct buf *b;
+  errno_t e = inode_buf(ino->fs, ino->number, &b, &disk);
+  if (e != 0)
+    return e;
+  memset(disk, 0, ino->fs->inode_bytes);
+  tx_dirty(ino->fs, b);
+  buf_put(b);
+  return 0;
+}
+
 /* ---- In memory ----------------------------------------------------------------------------- */
 
 static struct einode *find(struct ext4 *fs, uint32_t number) {
@@ -140,8 +152,7 @@ static struct einode *find(struct ext4 *fs, uint32_t number) {
   return ino;
 }
 
-/* A zeroed one with a reference, in the table. ENOMEM. */
-static errno_t enter(struct ext4 *fs, uint32_t number, struct einode **out) {
+errno_t einode_enter(struct ext4 *fs, uint32_t number, struct einode **out) {
   struct einode *ino = kzalloc(sizeof *ino);
   if (ino == NULL)
     return ENOMEM;
@@ -150,6 +161,8 @@ static errno_t enter(struct ext4 *fs, uint32_t number, struct einode **out) {
   ino->number = number;
   pagecache_init(&ino->pages, &ext4_pagecache_ops);
   list_init(&ino->ordered);
+  list_init(&ino->idle);
+  mutex_init(&ino->content);
   ino->next = *bucket_of(fs, number);
   *bucket_of(fs, number) = ino;
   *out = ino;
@@ -167,13 +180,14 @@ void einode_forget(struct einode *ino) {
 errno_t einode_get(struct ext4 *fs, uint32_t number, struct einode **out) {
   struct einode *ino = find(fs, number);
   if (ino != NULL) {
+    list_remove(&ino->idle);
     vnode_ref(&ino->vnode);
     *out = ino;
     return 0;
   }
   if (number == 0 || number > fs->super.s_inodes_count)
     return ext4_corrupt(fs, number, 0, "a name of an inode that can't be");
-  errno_t e = enter(fs, number, &ino);
+  errno_t e = einode_enter(fs, number, &ino);
   if (e != 0)
     return e;
   e = read_disk(fs, ino);

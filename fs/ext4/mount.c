@@ -38,7 +38,20 @@ static errno_t mark_in_use(struct ext4 *fs) {
   return super_write_now(fs);
 }
 
+/* Deletes and writes all that there is to do; a commit may leave more of it. */
+static errno_t settle(struct ext4 *fs) {
+  errno_t e = 0;
+  do {
+    ext4_reap(fs);
+    e = journal_checkpoint(fs);
+  } while (e == 0 && !list_empty(&fs->idle));
+  return e;
+}
+
 static errno_t mark_clean(struct ext4 *fs) {
+  errno_t e = settle(fs);
+  if (e != 0)
+    return e;
   fs->super.s_feature_incompat &= ~EXT4_INCOMPAT_RECOVER;
   if (!fs->failed)
     fs->super.s_state |= EXT4_STATE_CLEAN;
@@ -102,6 +115,7 @@ errno_t ext4_mount(struct blkdev *dev, bool read_only, struct vnode **root, cons
   fs->read_only = read_only;
   fs->device = EXT4_DEVICE_BASE + ++last_device;
   mutex_init(&fs->lock);
+  list_init(&fs->idle);
   ksnprintf(fs->name, sizeof fs->name, "%s", dev->name);
   *why = "the disk can only be read, and the configuration wants to write";
   errno_t e = dev->read_only && !read_only ? EROFS : super_read(fs, why);
@@ -129,8 +143,8 @@ errno_t ext4_mount(struct blkdev *dev, bool read_only, struct vnode **root, cons
 
 errno_t ext4_unmount(struct vnode *root) {
   struct ext4 *fs = einode_of(root)->fs, **link = &mounted;
-  errno_t e = fs->read_only || fs->failed ? 0 : mark_clean(fs);
   vnode_unref(root);
+  errno_t e = fs->read_only || fs->failed ? 0 : mark_clean(fs);
   while (*link != fs)
     link = &(*link)->next;
   *link = fs->next;

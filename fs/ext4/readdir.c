@@ -41,9 +41,9 @@ static bool is_dots(const struct ext4_dir_entry *e) {
 }
 
 /* The parent, as ".." says: the second entry of the first block, index or not. */
-static errno_t parent_of(struct einode *dir, uint32_t *parent) {
+errno_t ext4_dir_parent(struct einode *dir, uint32_t *parent) {
   struct buf *b;
-  errno_t e = dir_block_read(dir, 0, &b);
+  errno_t e = dir_block_read(dir, 0, dir_indexed(dir) ? BUF_DIR_INDEX : BUF_DIR, &b);
   if (e != 0)
     return e;
   const struct ext4_dir_entry *dotdot = dir_entry_at(b, 12);
@@ -212,7 +212,7 @@ errno_t ext4_readdir(struct einode *dir, dircookie_t cookie, struct dir_sink *si
   uint32_t parent;
   if (cookie > COOKIE_END)
     return EINVAL;
-  errno_t e = parent_of(dir, &parent);
+  errno_t e = ext4_dir_parent(dir, &parent);
   if (e != 0 || !put_dots(dir, &cookie, sink, parent) || cookie == COOKIE_END)
     return e;
   return by_hash(dir) ? read_hashed(dir, cookie, sink) : read_linear(dir, cookie, sink);

@@ -4,7 +4,8 @@
  * The operations on names are namei.c's, those on contents file.c's; here stand what is left, and
  * the table. Reading contents takes no lock: the page cache fills itself.
  */
-#include "fs/ext4/fs.h"
+#include "fs/ext4/file.h"
+#include "fs/ext4/namei.h"
 #include "kernel/heap.h"
 #include "kernel/string.h"
 
@@ -110,11 +111,57 @@ static errno_t vn_readdir(struct vnode *v, dircookie_t cookie, struct dir_sink *
   return e;
 }
 
+/* ---- Contents -----------------------------------------------------------------------------------
+ */
+
+static errno_t vn_pwrite(struct vnode *v, struct uio *uio, filesize_t offset, bool append,
+                         filesize_t *end) {
+  return ext4_file_write(einode_of(v), uio, offset, append, end);
+}
+
+static errno_t set_times(struct einode *ino, const struct filestat *st, fsflags_t flags) {
+  struct ext4 *fs = ino->fs;
+  mutex_lock(&fs->lock);
+  errno_t e = tx_begin(fs, 1);
+  if (e == 0) {
+    einode_set_times(ino, st, flags);
+    e = einode_dirty(ino);
+    tx_end(fs);
+  }
+  mutex_unlock(&fs->lock);
+  return e;
+}
+
+static errno_t vn_set_stat(struct vnode *v, const struct filestat *st, fsflags_t flags) {
+  if ((flags & FILESTAT_SIZE) != 0)
+    return ext4_file_truncate(einode_of(v), st->st_size);
+  return set_times(einode_of(v), st, flags);
+}
+
+static errno_t vn_sync(struct vnode *v, bool data_only) {
+  (void)data_only; /* the journal has both */
+  return ext4_file_sync(einode_of(v));
+}
+
+static errno_t vn_allocate(struct vnode *v, filesize_t offset, filesize_t len) {
+  return ext4_file_allocate(einode_of(v), offset, len);
+}
+
 const struct vnode_ops ext4_vnode_ops = {
+    .release = ext4_release,
     .stat = vn_stat,
+    .set_stat = vn_set_stat,
     .pread = vn_pread,
+    .pwrite = vn_pwrite,
+    .sync = vn_sync,
+    .allocate = vn_allocate,
     .memobj = vn_memobj,
     .readlink = vn_readlink,
     .lookup = vn_lookup,
     .readdir = vn_readdir,
+    .create = ext4_create,
+    .symlink = ext4_symlink,
+    .link = ext4_link,
+    .rename = ext4_rename,
+    .unlink = ext4_unlink,
 };

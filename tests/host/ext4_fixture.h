@@ -54,6 +54,10 @@ void mutex_unlock(struct mutex *m) {
   m->owner = NULL;
 }
 
+bool mutex_locked(const struct mutex *m) {
+  return m->owner != NULL;
+}
+
 bool mutex_held(const struct mutex *m) {
   return m->owner == fixture_thread;
 }

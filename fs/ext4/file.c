@@ -1,0 +1,306 @@
+/*
+ * Contents of files, changed: writing, truncating, allocating, and what the page cache asks for.
+ *
+ * A write copies into the page cache first and gives the pages blocks afterwards, in one handle
+ * with the new size: so a crash never shows a size without blocks, nor blocks that were never
+ * written, because tx_order() has the pages on the disk before the transaction that shows them.
+ *
+ * Whoever changes the size or the blocks holds the inode's `content` lock throughout, and the file
+ * system's for each handle; page faults take the latter alone. The program's memory is touched
+ * without the file system's lock: it may be a file of this very file system.
+ */
+#include "fs/ext4/file.h"
+
+#include "kernel/blkdev.h"
+#include "kernel/heap.h"
+#include "kernel/string.h"
+
+#define WRITE_CHUNK_BYTES (256u << 10) /* how much is copied before blocks are sought for it */
+
+static uint64_t size_max(const struct ext4 *fs) {
+  return (uint64_t)UINT32_MAX << fs->block_shift;
+}
+
+/* ---- Blocks for pages ------------------------------------------------------------------------ */
+
+/* Blocks for [from, to) of the file, whose pages are in the cache; *done says how far it came.
+ * `size` (0: none) becomes the file's as its blocks come to be. In a handle; the lock. */
+static errno_t allocate_range(struct einode *ino, uint64_t from, uint64_t to, uint64_t size,
+                              uint64_t *done) {
+  struct ext4 *fs = ino->fs;
+  errno_t e = 0;
+  *done = from;
+  while (e == 0 && *done < to) {
+    struct ext4_run run;
+    uint32_t at = (uint32_t)(*done >> fs->block_shift);
+    uint32_t end = (uint32_t)((to + fs->block_bytes - 1) >> fs->block_shift);
+    e = tx_extend(fs, EXT4_MAP_BLOCKS);
+    if (e == 0)
+      e = ext4_map_create(ino, at, end - at, false, &run);
+    if (e != 0)
+      break;
+    tx_order(fs, ino);
+    *done = (uint64_t)(at + run.count) << fs->block_shift;
+    if (*done > to)
+      *done = to;
+    if (size != 0 && *done > ino->size_bytes)
+      ino->size_bytes = *done < size ? *done : size;
+    e = einode_dirty(ino);
+  }
+  return e;
+}
+
+/* After a copy into the pages of [from, to): blocks, size, times. What got no block is undone. */
+static errno_t settle(struct einode *ino, uint64_t from, uint64_t to, uint64_t *done) {
+  struct ext4 *fs = ino->fs;
+  *done = from;
+  mutex_lock(&fs->lock);
+  errno_t e = tx_begin(fs, EXT4_MAP_BLOCKS + 1);
+  if (e == 0) {
+    einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
+    e = allocate_range(ino, from, to, to, done);
+    tx_end(fs);
+  }
+  mutex_unlock(&fs->lock);
+  if (e != 0) {
+    pagecache_discard(&ino->pages, (*done + PAGE_SIZE - 1) >> PAGE_SHIFT,
+                      (to + PAGE_SIZE - 1) >> PAGE_SHIFT);
+    if (ino->pages.size_bytes > ino->size_bytes)
+      pagecache_resize(&ino->pages, ino->size_bytes);
+  }
+  return e;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static errno_t write_chunk(struct einode *ino, struct uio *uio, uint64_t *at) {
+  size_t all = uio->resid;
+  size_t n = all < WRITE_CHUNK_BYTES ? all : WRITE_CHUNK_BYTES;
+  uio->resid = n;
+  errno_t e = pagecache_write(&ino->pages, uio, *at);
+  size_t copied = n - uio->resid;
+  uint64_t done;
+  uio->resid = all - copied;
+  if (copied == 0)
+    return e;
+  errno_t settled = settle(ino, *at, *at + copied, &done);
+  uio->resid += (size_t)(*at + copied - done);
+  *at = done;
+  return settled != 0 ? settled : e;
+}
+
+errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, bool append,
+                        filesize_t *end) {
+  size_t wanted = uio->resid;
+  errno_t e = 0;
+  if (ino->fs->read_only || ino->fs->failed)
+    return EROFS;
+  mutex_lock(&ino->content);
+  uint64_t at = append ? ino->size_bytes : offset;
+  if (at > size_max(ino->fs) || wanted > size_max(ino->fs) - at)
+    e = EFBIG;
+  while (e == 0 && uio->resid > 0) {
+    size_t before = uio->resid;
+    e = write_chunk(ino, uio, &at);
+    if (uio->resid == before)
+      break;
+  }
+  *end = at;
+  mutex_unlock(&ino->content);
+  return uio->resid < wanted ? 0 : e;
+}
+
+/* ---- Sizes ------------------------------------------------------------------------------------
+ */
+
+errno_t ext4_truncate_finish(struct einode *ino) {
+  struct ext4 *fs = ino->fs;
+  uint64_t blocks = (ino->size_bytes + fs->block_bytes - 1) >> fs->block_shift;
+  errno_t e = tx_begin(fs, EXT4_MAP_BLOCKS);
+  if (e != 0)
+    return e;
+  e = ext4_unmap_from(ino, (uint32_t)blocks);
+  if (e == 0)
+    e = tx_extend(fs, 4);
+  if (e == 0)
+    e = orphan_remove(ino);
+  tx_end(fs);
+  return e;
+}
+
+/* The new size and, if it is less, the promise to free what lies behind it. */
+static errno_t size_change(struct einode *ino, uint64_t size_bytes) {
+  struct ext4 *fs = ino->fs;
+  bool shorter = size_bytes < ino->size_bytes;
+  errno_t e = tx_begin(fs, 4);
+  if (e != 0)
+    return e;
+  einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
+  ino->size_bytes = size_bytes;
+  e = shorter ? orphan_add(ino) : einode_dirty(ino);
+  tx_order(fs, ino); /* the rest of the last page is zero now */
+  tx_end(fs);
+  return e == 0 && shorter ? ext4_truncate_finish(ino) : e;
+}
+
+errno_t ext4_file_truncate(struct einode *ino, uint64_t size_bytes) {
+  struct ext4 *fs = ino->fs;
+  if (fs->read_only || fs->failed)
+    return EROFS;
+  if (size_bytes > size_max(fs))
+    return EFBIG;
+  mutex_lock(&ino->content);
+  errno_t e = pagecache_resize(&ino->pages, size_bytes);
+  if (e == 0) {
+    mutex_lock(&fs->lock);
+    e = size_change(ino, size_bytes);
+    mutex_unlock(&fs->lock);
+  }
+  mutex_unlock(&ino->content);
+  return e;
+}
+
+/* ---- fallocate
+ * ----------------------------------------------------------------------------------- */
+
+/* Files without extents have no unwritten blocks: theirs are zeroed in the page cache. */
+static errno_t allocate_zeroes(struct einode *ino, uint64_t from, uint64_t to) {
+  uint64_t done;
+  for (uint64_t at = from & ~(PAGE_SIZE - 1); at < to; at += PAGE_SIZE) {
+    void *page;
+    errno_t e = pagecache_get(&ino->pages, at >> PAGE_SHIFT, true, &page);
+    if (e != 0)
+      return e;
+    pagecache_dirty(&ino->pages, at >> PAGE_SHIFT);
+    e = settle(ino, at < from ? from : at, at + PAGE_SIZE < to ? at + PAGE_SIZE : to, &done);
+    if (e != 0)
+      return e;
+  }
+  return 0;
+}
+
+static errno_t allocate_unwritten(struct einode *ino, uint64_t from, uint64_t to) {
+  struct ext4 *fs = ino->fs;
+  uint32_t at = (uint32_t)(from >> fs->block_shift);
+  uint32_t end = (uint32_t)((to + fs->block_bytes - 1) >> fs->block_shift);
+  errno_t e = tx_begin(fs, EXT4_MAP_BLOCKS);
+  if (e != 0)
+    return e;
+  while (e == 0 && at < end) {
+    struct ext4_run run;
+    e = tx_extend(fs, EXT4_MAP_BLOCKS);
+    if (e == 0)
+      e = ext4_map_create(ino, at, end - at, true, &run);
+    if (e == 0)
+      at += run.count;
+  }
+  if (e == 0)
+    e = tx_extend(fs, 1);
+  if (e == 0 && to > ino->size_bytes) {
+    ino->size_bytes = to;
+    einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
+    e = einode_dirty(ino);
+  }
+  tx_end(fs);
+  return e;
+}
+
+errno_t ext4_file_allocate(struct einode *ino, filesize_t offset, filesize_t len) {
+  struct ext4 *fs = ino->fs;
+  errno_t e;
+  if (fs->read_only || fs->failed)
+    return EROFS;
+  if (offset > size_max(fs) || len > size_max(fs) - offset)
+    return EFBIG;
+  mutex_lock(&ino->content);
+  if ((ino->disk.i_flags & EXT4_EXTENTS_FL) == 0) {
+    e = allocate_zeroes(ino, offset, offset + len);
+  } else {
+    mutex_lock(&fs->lock);
+    e = allocate_unwritten(ino, offset, offset + len);
+    mutex_unlock(&fs->lock);
+  }
+  if (e == 0 && ino->size_bytes > ino->pages.size_bytes)
+    e = pagecache_resize(&ino->pages, ino->size_bytes);
+  mutex_unlock(&ino->content);
+  return e;
+}
+
+/* ---- What the page cache asks for
+ * ------------------------------------------------------------------ */
+
+/* A mapped page is about to be written to: it needs its blocks. */
+static errno_t page_dirty(struct pagecache *pc, uint64_t index) {
+  struct einode *ino = container_of(pc, struct einode, pages);
+  struct ext4 *fs = ino->fs;
+  uint64_t from = index << PAGE_SHIFT, done;
+  mutex_lock(&fs->lock);
+  errno_t e = tx_begin(fs, EXT4_MAP_BLOCKS + 1);
+  if (e == 0) {
+    uint64_t to = from + PAGE_SIZE < ino->size_bytes ? from + PAGE_SIZE : ino->size_bytes;
+    einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
+    e = allocate_range(ino, from, to, 0, &done);
+    tx_end(fs);
+  }
+  mutex_unlock(&fs->lock);
+  return e;
+}
+
+/* Writes a page to its blocks. What has none is a hole, or gets it from the write that is under
+ * way. */
+static errno_t page_write(struct pagecache *pc, uint64_t index, const void *page, bool *whole) {
+  struct einode *ino = container_of(pc, struct einode, pages);
+  struct ext4 *fs = ino->fs;
+  const uint32_t per_page = (uint32_t)(PAGE_SIZE >> fs->block_shift);
+  const uint32_t first = (uint32_t)(index * per_page);
+  *whole = true;
+  for (uint32_t i = 0; i < per_page && (uint64_t)(first + i) << fs->block_shift < pc->size_bytes;) {
+    struct ext4_run run;
+    mutex_lock(&fs->lock);
+    errno_t e = ext4_map(ino, first + i, per_page - i, &run);
+    mutex_unlock(&fs->lock);
+    if (e != 0)
+      return e;
+    size_t at = (size_t)i << fs->block_shift;
+    if (run.block == 0 || run.unwritten)
+      *whole = !mutex_locked(&ino->content);
+    else
+      e = blk_write(fs->dev, run.block << fs->block_shift, (const char *)page + at,
+                    (size_t)run.count << fs->block_shift);
+    if (e != 0)
+      return e;
+    i += run.count;
+  }
+  return 0;
+}
+
+static errno_t page_sync(struct pagecache *pc, uint64_t offset, uint64_t len) {
+  struct einode *ino = container_of(pc, struct einode, pages);
+  (void)offset;
+  (void)len;
+  return ext4_file_sync(ino);
+}
+
+static void pages_destroy(struct pagecache *pc) {
+  kfree(container_of(pc, struct einode, pages));
+}
+
+const struct pagecache_ops ext4_pagecache_ops = {
+    .fill = ext4_page_fill,
+    .dirty = page_dirty,
+    .write = page_write,
+    .sync = page_sync,
+    .destroy = pages_destroy,
+};
+
+/* ---- Durability
+ * -------------------------------------------------------------------------------------- */
+
+errno_t ext4_file_writeback(struct einode *ino) {
+  return pagecache_writeback(&ino->pages);
+}
+
+errno_t ext4_file_sync(struct einode *ino) {
+  errno_t e = ext4_file_writeback(ino);
+  return e == 0 ? journal_commit(ino->fs) : e;
+}
