@@ -1,6 +1,6 @@
 /*
- * Random system calls by several threads: {out: fd, dir: fd, file: fd, seed: int, calls: int,
- * threads: int}.
+ * Random system calls by several threads: {out: fd, dir: fd, file: fd, tmp: fd, seed: int,
+ * calls: int, threads: int}.
  *
  * Exits with status 0 after that many calls, and with 1 when a call did what it must not; the last
  * lines say which.
@@ -48,6 +48,13 @@ static _Noreturn void finish(void) {
   say_number(fuzz.made);
   say(" calls, succeeded");
   say_number(fuzz.succeeded);
+  say("\nnever succeeded:");
+  for (size_t i = 0; i < table_count; i++) {
+    if (fuzz.successes[i] == 0) {
+      say(" ");
+      say(table[i].name);
+    }
+  }
   say("\n");
   cloudabi_sys_proc_exit(0);
 }
@@ -65,6 +72,7 @@ static void work(struct raw_thread *t) {
     cloudabi_errno_t result = table_make(c.call, c.args);
     fuzz.made++;
     fuzz.succeeded += result == 0;
+    fuzz.successes[c.call - table] += result == 0;
     const char *wrong = fuzz_judge(w, &c, result);
     if (wrong != NULL)
       accuse(&c, result, wrong);
@@ -96,6 +104,7 @@ void program_main(const argdata_t *ad) {
   fuzz.granted[0] = arg_fd(ad, "dir");
   fuzz.granted[1] = arg_fd(ad, "file");
   fuzz.granted[2] = fuzz.out;
+  fuzz.granted[FUZZ_TMP] = arg_fd(ad, "tmp");
   fuzz.limit = arg_int(ad, "calls");
   fuzz.workers = arg_int(ad, "threads");
   for (unsigned i = 0; i < fuzz.workers; i++)

@@ -16,6 +16,9 @@
 #include "../abi/table.h"
 
 #define FUZZ_FDS 24
+#define FUZZ_CALLS_MAX 100
+#define FUZZ_GRANTED 4
+#define FUZZ_TMP 3 /* which of the granted ones is the temporary directory */
 #define FUZZ_WORKERS_MAX 16
 #define FUZZ_STACKS 16
 #define FUZZ_AREA_BYTES 16384u
@@ -25,6 +28,7 @@
 struct fuzz_fd { /* the model of a descriptor */
   bool open;
   cloudabi_fd_t fd;
+  bool tmp; /* of the temporary directory: it can be changed */
   cloudabi_filetype_t type;
   cloudabi_rights_t base, inheriting;
 };
@@ -55,11 +59,12 @@ struct fuzz_call {
 };
 
 struct fuzz_shared {
-  cloudabi_fd_t out, granted[3];
+  cloudabi_fd_t out, granted[FUZZ_GRANTED];
   uint64_t limit;
   unsigned workers;
   _Atomic bool ready;
   _Atomic uint64_t made, succeeded;
+  _Atomic uint64_t successes[FUZZ_CALLS_MAX]; /* by place in the table of calls */
   _Atomic uint32_t words[FUZZ_WORDS];
   struct fuzz_worker worker[FUZZ_WORKERS_MAX];
 };

@@ -6,12 +6,26 @@
  */
 #include "fuzz.h"
 
-static const char *const left_out[] = {"proc_exit", "proc_exec", "proc_fork", "thread_exit"};
+static const char *const left_out[] = {"proc_exit", "proc_exec", "proc_fork", "thread_exit",
+                                       "thread_tcb_set"};
 
 static const char *const paths[] = {
     "a.txt",   "sub",      "sub/b.txt", "link", "dirlink/b.txt", "nothing", ".",
     "..",      "/",        "loop",      "",     "sub/../a.txt",  "many/x",  "a.txt/",
     "../../x", "absolute", "void/new",  "sub/", "dangling",      "chain1"};
+
+/* In the temporary directory: few, so that they meet. */
+static const char *const tmp_paths[] = {"a",      "b",
+                                        "c",      "d",
+                                        "e",      "f",
+                                        "a/a",    "a/b",
+                                        "b/a",    "b/b/a",
+                                        "c/d",    "a/",
+                                        "b/",     "c/..",
+                                        "a/..",   "b/.",
+                                        "a/../b", "e/f",
+                                        "d/e/",   "a/b/c/d",
+                                        ".",      "a name that is longer than most of them"};
 
 #define PICK(w, list) (list)[fuzz_below(w, sizeof(list) / sizeof((list)[0]))]
 
@@ -212,7 +226,7 @@ static uint64_t some_pointer(struct fuzz_worker *w, struct fuzz_call *c, const c
   if (is(type, "const struct iovec *")) {
     struct cloudabi_iovec *iov = room_for(w, 8 * sizeof(*iov), i % 4);
     some_iovec(w, iov, 8);
-    if (strstr(c->call->name, "write") != NULL)
+    if (strstr(c->call->name, "write") != NULL && (c->fd[0] == NULL || !c->fd[0]->tmp))
       silence(w, iov, 8);
     return (uintptr_t)iov;
   }
@@ -241,8 +255,12 @@ static uint64_t some_pointer(struct fuzz_worker *w, struct fuzz_call *c, const c
   }
   if (is(type, "lock_t *") || is(type, "condvar_t *"))
     return (uintptr_t)&PICK(w, fuzz.words);
-  if (is(type, "const struct filestat *"))
-    return (uintptr_t)room_for(w, sizeof(struct cloudabi_filestat), i % 4);
+  if (is(type, "const struct filestat *")) {
+    struct cloudabi_filestat *st = room_for(w, sizeof(*st), i % 4);
+    st->st_size = one_in(w, 2) ? fuzz_below(w, 30000) : fuzz_random(w) >> fuzz_below(w, 64);
+    st->st_atim = fuzz_random(w);
+    return (uintptr_t)st;
+  }
   return (uintptr_t)w->out + i * 1024 * 2;
 }
 
@@ -253,7 +271,7 @@ static uint64_t some_argument(struct fuzz_worker *w, struct fuzz_call *c, unsign
   if (is(type, "struct lookup"))
     return some_fd(w, c) | (one_in(w, 8) ? fuzz_random(w) << 32 : (uint64_t)fuzz_below(w, 2) << 32);
   if (is(type, "const char *") && !one_in(w, 10)) {
-    const char *path = PICK(w, paths);
+    const char *path = one_in(w, 2) ? PICK(w, paths) : PICK(w, tmp_paths);
     c->args[i + 1] = strlen(path);
     return (uintptr_t)path;
   }
@@ -268,10 +286,49 @@ static uint64_t some_argument(struct fuzz_worker *w, struct fuzz_call *c, unsign
   if (is(type, "signal_t"))
     return one_in(w, 2) ? CLOUDABI_SIGPIPE : 27 + fuzz_below(w, 200);
   if (is(type, "filesize_t") || is(type, "filedelta_t") || is(type, "dircookie_t"))
-    return one_in(w, 3) ? fuzz_random(w) * 0x9e3779b97f4a7c15 : fuzz_below(w, 300);
+    return one_in(w, 3)   ? fuzz_random(w) * 0x9e3779b97f4a7c15
+           : one_in(w, 3) ? fuzz_below(w, 100000)
+                          : fuzz_below(w, 300);
+  if (is(type, "filetype_t"))
+    return one_in(w, 4) ? bits(w, 0xff) : CLOUDABI_FILETYPE_DIRECTORY;
+  if (is(type, "oflags_t"))
+    return bits(w, 0xf);
+  if (is(type, "fsflags_t"))
+    return one_in(w, 4) ? CLOUDABI_FILESTAT_SIZE : bits(w, 0x1f);
   if (is(type, "scope_t"))
     return one_in(w, 6) ? fuzz_random(w) : CLOUDABI_SCOPE_PRIVATE;
   return bits(w, 7);
+}
+
+/* An opening that may well succeed: in the temporary directory, with all rights that there are. */
+static void some_open(struct fuzz_worker *w, struct fuzz_call *c) {
+  static const cloudabi_oflags_t flags[] = {0,
+                                            CLOUDABI_O_CREAT,
+                                            CLOUDABI_O_CREAT,
+                                            CLOUDABI_O_CREAT | CLOUDABI_O_EXCL,
+                                            CLOUDABI_O_CREAT | CLOUDABI_O_TRUNC,
+                                            CLOUDABI_O_TRUNC,
+                                            CLOUDABI_O_DIRECTORY};
+  const cloudabi_rights_t writing = CLOUDABI_RIGHT_FD_DATASYNC | CLOUDABI_RIGHT_FD_WRITE |
+                                    CLOUDABI_RIGHT_FILE_ALLOCATE |
+                                    CLOUDABI_RIGHT_FILE_STAT_FPUT_SIZE;
+  struct cloudabi_fdstat *st = room_for(w, sizeof(*st), 0);
+  struct fuzz_fd *dir = &w->fds[fuzz_below(w, FUZZ_FDS)];
+  for (unsigned i = 0; i < 20 && !(dir->open && dir->tmp && dir->inheriting != 0); i++)
+    dir = &w->fds[fuzz_below(w, FUZZ_FDS)];
+  const char *path = PICK(w, tmp_paths);
+  c->fd[c->fds++] = dir->open ? dir : NULL;
+  c->args[0] = dir->open ? dir->fd : 60000;
+  c->args[1] = (uintptr_t)path;
+  c->args[2] = strlen(path);
+  c->args[3] = PICK(w, flags);
+  st->fs_rights_base = st->fs_rights_inheriting = dir->inheriting;
+  if (c->args[3] == CLOUDABI_O_DIRECTORY)
+    st->fs_rights_base &= ~writing;
+  st->fs_flags = one_in(w, 3) ? CLOUDABI_FDFLAG_APPEND : 0;
+  c->request = st;
+  c->args[4] = (uintptr_t)st;
+  c->args[5] = (uintptr_t)w->out;
 }
 
 static bool usable(const struct table_call *call) {
@@ -291,6 +348,8 @@ void fuzz_generate(struct fuzz_worker *w, struct fuzz_call *c) {
     some_poll(w, c);
   } else if (is(c->call->name, "thread_create")) {
     some_thread(w, c);
+  } else if (is(c->call->name, "file_open") && one_in(w, 2)) {
+    some_open(w, c);
   } else if (strncmp(c->call->name, "mem_", 4) == 0) {
     some_mapping(w, c);
   } else {

@@ -25,6 +25,7 @@ static const struct {
     {"file_readlink", R(FILE_READLINK), 0},
     {"file_rename", R(FILE_RENAME_SOURCE), R(FILE_RENAME_TARGET)},
     {"file_stat_fget", R(FILE_STAT_FGET), 0},
+    {"file_stat_fput", 0, 0}, /* by its flags */
     {"file_stat_get", R(FILE_STAT_GET), 0},
     {"file_stat_put", R(FILE_STAT_PUT_TIMES), 0},
     {"file_symlink", R(FILE_SYMLINK), 0},
@@ -36,9 +37,10 @@ static const struct {
     {"sock_shutdown", R(SOCK_SHUTDOWN), 0},
 };
 
-/* Nothing in the image can be changed. */
-static const char *const never[] = {"fd_pwrite",   "file_allocate", "file_create", "file_link",
-                                    "file_rename", "file_symlink",  "file_unlink", "sock_accept"};
+/* What changes something that the descriptors lead to: of the files, the temporary ones alone. */
+static const char *const changes[] = {"fd_pwrite",   "file_allocate", "file_create",
+                                      "file_link",   "file_rename",   "file_symlink",
+                                      "file_unlink", "file_stat_put", "file_stat_fput"};
 
 static bool is(const struct fuzz_call *c, const char *name) {
   return strcmp(c->call->name, name) == 0;
@@ -58,14 +60,33 @@ static cloudabi_rights_t more_needed(const struct fuzz_call *c) {
     more |= R(FD_WRITE);
   if (is(c, "file_open") && (c->args[3] & CLOUDABI_O_CREAT) != 0)
     more |= R(FILE_CREATE_FILE);
+  if (is(c, "file_stat_fput"))
+    more |= (c->args[2] & CLOUDABI_FILESTAT_SIZE) != 0 ? R(FILE_STAT_FPUT_SIZE)
+                                                       : R(FILE_STAT_FPUT_TIMES);
   return more;
 }
 
-static const char *judge_rights(const struct fuzz_call *c) {
-  for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-    if (is(c, never[i]))
+/* What is read-only stays as it is. */
+static const char *judge_change(const struct fuzz_call *c) {
+  bool change = false;
+  for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+    change = change || is(c, changes[i]);
+  if (is(c, "file_stat_put") && (uint16_t)c->args[4] == 0)
+    change = false;
+  if (is(c, "file_open") && (c->args[3] & CLOUDABI_O_TRUNC) != 0)
+    change = true;
+  if (is(c, "fd_write") && c->fd[0]->type == CLOUDABI_FILETYPE_REGULAR_FILE)
+    change = true;
+  for (unsigned i = 0; change && i < c->fds; i++) {
+    if (!c->fd[i]->tmp)
       return "it changed what is read-only";
   }
+  return NULL;
+}
+
+static const char *judge_rights(const struct fuzz_call *c) {
+  if (is(c, "sock_accept"))
+    return "nobody connects";
   for (unsigned i = 0; i < c->fds; i++) {
     if (c->fd[i] == NULL)
       return "its descriptor is not open";
@@ -78,7 +99,7 @@ static const char *judge_rights(const struct fuzz_call *c) {
     if (c->fds > 1 && (needs[i].second & ~c->fd[1]->base) != 0)
       return "its second descriptor lacks the right";
   }
-  return NULL;
+  return judge_change(c);
 }
 
 /* ---- The model ---- */
@@ -93,7 +114,7 @@ static struct fuzz_fd *free_slot(struct fuzz_worker *w) {
 
 /* A new number: compared with what it must have at most, or exactly. */
 static const char *enter(struct fuzz_worker *w, cloudabi_fd_t fd, cloudabi_rights_t base,
-                         cloudabi_rights_t inheriting, bool exactly) {
+                         cloudabi_rights_t inheriting, bool exactly, bool tmp) {
   struct cloudabi_fdstat st;
   struct fuzz_fd *slot = free_slot(w);
   if (cloudabi_sys_fd_stat_get(fd, &st) != 0)
@@ -106,14 +127,22 @@ static const char *enter(struct fuzz_worker *w, cloudabi_fd_t fd, cloudabi_right
     cloudabi_sys_fd_close(fd);
     return NULL;
   }
-  *slot = (struct fuzz_fd){true, fd, st.fs_filetype, st.fs_rights_base, st.fs_rights_inheriting};
+  *slot =
+      (struct fuzz_fd){true, fd, tmp, st.fs_filetype, st.fs_rights_base, st.fs_rights_inheriting};
   return NULL;
 }
 
 void fuzz_adopt(struct fuzz_worker *w) {
   cloudabi_fd_t fd;
-  if (free_slot(w) != NULL && cloudabi_sys_fd_dup(fuzz.granted[fuzz_below(w, 3)], &fd) == 0)
-    enter(w, fd, UINT64_MAX, UINT64_MAX, false);
+  unsigned which = fuzz_below(w, FUZZ_GRANTED + 1);
+  if (which == FUZZ_GRANTED)
+    which = FUZZ_TMP;         /* where most can happen */
+  if (free_slot(w) == NULL) { /* one that has lost its rights, perhaps */
+    struct fuzz_fd *old = &w->fds[fuzz_below(w, FUZZ_FDS)];
+    old->open = cloudabi_sys_fd_close(old->fd) != 0;
+  }
+  if (cloudabi_sys_fd_dup(fuzz.granted[which], &fd) == 0)
+    enter(w, fd, UINT64_MAX, UINT64_MAX, false, which == FUZZ_TMP);
 }
 
 static cloudabi_fd_t result_fd(const struct fuzz_call *c, unsigned i) {
@@ -153,8 +182,9 @@ static const char *update(struct fuzz_worker *w, const struct fuzz_call *c) {
   if (is(c, "fd_close")) {
     fd->open = false;
   } else if (is(c, "fd_dup")) {
-    return result_is_mine(w, c, 1) ? enter(w, result_fd(c, 1), fd->base, fd->inheriting, true)
-                                   : NULL;
+    return result_is_mine(w, c, 1)
+               ? enter(w, result_fd(c, 1), fd->base, fd->inheriting, true, fd->tmp)
+               : NULL;
   } else if (is(c, "fd_replace")) {
     cloudabi_fd_t number = c->fd[1]->fd;
     *c->fd[1] = *fd;
@@ -163,14 +193,15 @@ static const char *update(struct fuzz_worker *w, const struct fuzz_call *c) {
     return judge_stat_put(c);
   } else if (is(c, "file_open")) {
     return result_is_mine(w, c, 5)
-               ? enter(w, result_fd(c, 5), fd->inheriting, fd->inheriting, false)
+               ? enter(w, result_fd(c, 5), fd->inheriting, fd->inheriting, false, fd->tmp)
                : NULL;
   }
   return NULL;
 }
 
 static bool unfinished(const struct fuzz_call *c) {
-  return is(c, "fd_create1") || is(c, "fd_create2");
+  return is(c, "fd_create1") || is(c, "fd_create2") || is(c, "sock_bind") ||
+         is(c, "sock_connect") || is(c, "sock_listen") || is(c, "sock_stat_get");
 }
 
 const char *fuzz_judge(struct fuzz_worker *w, const struct fuzz_call *c, cloudabi_errno_t result) {
