@@ -201,12 +201,13 @@ size_t arch_user_copy(void *dst, const void *src, size_t n) {
   return 0;
 }
 
-/* Asked whether the page has to come from a disk; then the access sleeps. NULL: never. */
+/* Asked whether the page has to come from a disk (NULL: it has not); and how long that takes. */
 static bool (*fake_slow)(void);
+static void (*fake_slow_access)(void) = thread_yield;
 
 bool arch_user_load32(const uint32_t *uaddr, uint32_t *value) {
   if (fake_slow != NULL && fake_slow())
-    thread_yield();
+    fake_slow_access();
   if (fake_bad(uaddr, 4))
     return false;
   *value = *uaddr;
@@ -351,8 +352,14 @@ static inline unsigned fake_random(unsigned n) {
   return (unsigned)((fake_random_state >> 33) % n);
 }
 
+static void (*fake_step_hook)(void); /* decides in chance's stead */
+
 /* Between two instructions of user mode: time may pass, interrupts may come, others may run. */
 static inline void fake_user_step(void) {
+  if (fake_step_hook != NULL) {
+    fake_step_hook();
+    return;
+  }
   fake_now_ns += fake_random(8);
   fake_interrupt();
   fake_return_to_user();

@@ -1,7 +1,8 @@
 /*
  * Address spaces as kernel/lock_word.c sees them, over the fake machine: two processes and a piece
  * of memory that both map, each at an address of its own. All other memory is private to whoever
- * uses it, and the direct map is the host's addresses.
+ * uses it, and the direct map is the host's addresses. The shared page moves to another frame
+ * whenever an access had to wait for a disk, and the frame that it left may not be touched.
  */
 #ifndef TESTS_HOST_LOCK_MEMORY_H
 #define TESTS_HOST_LOCK_MEMORY_H
@@ -13,21 +14,31 @@
 #define SHARED_BYTES PAGE_SIZE
 #define SHARED_OFFSET (7 * PAGE_SIZE) /* where the mappings begin in the object */
 
-static struct process fake_second;   /* a process beside fake_process */
-static void *fake_views[2];          /* of the shared memory, for the first and the second */
-static size_t fake_shared_bytes;     /* what is left of it: a file may be cut off */
-static unsigned fake_writable_calls; /* aspace_fault() for another's page */
+static struct process fake_second; /* a process beside fake_process */
+static void *fake_views[4]; /* of the shared memory: the first's, the second's, and two frames */
+static unsigned fake_frame; /* the view that is the page's frame now */
+static size_t fake_shared_bytes;              /* what is left of it: a file may be cut off */
+static unsigned fake_writable_calls;          /* aspace_fault() for another's page */
 static uintptr_t fake_cow_low, fake_cow_high; /* a private page that a child shares */
+
+static void fake_wait_for_disk(void) {
+  if (list_empty(&this_cpu()->ready))
+    return; /* nobody to run meanwhile */
+  __asan_poison_memory_region(fake_views[fake_frame], SHARED_BYTES);
+  fake_frame ^= 1; /* 2 or 3 */
+  __asan_unpoison_memory_region(fake_views[fake_frame], SHARED_BYTES);
+  thread_yield();
+}
 
 static errno_t shared_get_page(struct memobj *obj, uint64_t offset, bool write, pa_t *pa) {
   CHECK(write && offset % PAGE_SIZE == 0 && offset >= SHARED_OFFSET);
   CHECK(obj->refs > 1); /* the caller has one, too */
   if (fake_slow != NULL && fake_slow())
-    thread_yield();
+    fake_wait_for_disk();
   CHECK(obj->refs > 1);
   if (offset - SHARED_OFFSET >= fake_shared_bytes)
     return ERANGE;
-  *pa = va_to_pa((char *)fake_views[0] + (offset - SHARED_OFFSET));
+  *pa = va_to_pa((char *)fake_views[fake_frame] + (offset - SHARED_OFFSET));
   return 0;
 }
 
@@ -89,7 +100,9 @@ static bool fake_unmapped(const void *p) {
 
 /* Once at the start of the tests. */
 static inline void fake_share(void) {
-  shared_views(fake_views, SHARED_BYTES);
+  shared_views(fake_views, 4, SHARED_BYTES);
+  fake_frame = 2;
+  fake_slow_access = fake_wait_for_disk;
   fake_unmapped_hook = fake_unmapped;
 }
 

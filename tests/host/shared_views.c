@@ -1,5 +1,5 @@
 /*
- * Memory at two addresses, for tests of shared mappings. A file of its own because the system's
+ * Memory at several addresses, for tests of shared mappings. A file of its own because the system's
  * headers and kernel/abi.h quarrel.
  */
 #include "tests/host/shared_views.h"
@@ -8,11 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-void shared_views(void *views[2], size_t bytes) {
+void shared_views(void *views[], unsigned n, size_t bytes) {
   int fd = memfd_create("views", 0);
   if (fd < 0 || ftruncate(fd, (off_t)bytes) != 0)
     abort();
-  for (int i = 0; i < 2; i++) {
+  for (unsigned i = 0; i < n; i++) {
     views[i] = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (views[i] == MAP_FAILED)
       abort();

@@ -4,7 +4,7 @@
 #define _GNU_SOURCE
 #include <stddef.h>
 
-/* Maps the same `bytes` bytes of zeroes (whole pages) twice. */
-void shared_views(void *views[2], size_t bytes);
+/* Maps the same `bytes` bytes of zeroes (whole pages) n times. */
+void shared_views(void *views[], unsigned n, size_t bytes);
 
 #endif

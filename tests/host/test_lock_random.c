@@ -1,10 +1,12 @@
 // sources: kernel/lock.c kernel/lock_object.c kernel/lock_word.c kernel/condvar.c kernel/thread.c
 // sources: kernel/waitq.c kernel/timer.c kernel/bh.c kernel/sys/poll.c kernel/sys/poll_lock.c
 // sources: kernel/sys/lock.c kernel/fdtable.c kernel/file.c
+// sources: tests/host/shared_views.c
 /*
  * Locks and condition variables under chance: programs as a C library writes them, with threads
  * interleaved at random between all their memory accesses, timeouts at random moments, and sudden
- * deaths. The model knows who may hold what; a lost wakeup shows as a deadlock.
+ * deaths; in one process, or in two that share the memory. The model knows who may hold what; a
+ * lost wakeup shows as a deadlock.
  */
 #include "kernel/lock.h"
 #include "kernel/lock_object.h"
@@ -23,15 +25,30 @@ uint64_t clock_offset_ns(void) {
 
 /* ---- One round's shared state -------------------------------------------------------- */
 
-static struct round {
+struct round {
   struct model_lock lock, other;
   struct model_condvar condvar;
   uint32_t once;
   unsigned once_calls;
   unsigned tokens;
   bool closed;
-  uint32_t *join[WORKERS_MAX]; /* freed by the joiner, so that a late access is seen */
-} r;
+  uint32_t shared_join[WORKERS_MAX];
+};
+
+static struct round alone;
+static bool shared;
+static uint32_t *join_words[WORKERS_MAX]; /* freed by the joiner, so that a late access is seen */
+
+/* At the address where the current thread's process has it. */
+static struct round *current_round(void) {
+  return shared ? fake_views[thread_current()->process == &fake_second] : &alone;
+}
+
+#define r (*current_round())
+
+static uint32_t *join_word(uint64_t i) {
+  return shared ? &r.shared_join[i] : join_words[i];
+}
 
 static uint64_t some_timeout(void) {
   return fake_random(2) == 0 ? 0 : 1 + fake_random(80);
@@ -134,18 +151,19 @@ static void do_something(void) {
 /* ---- Threads ------------------------------------------------------------------------- */
 
 static void worker(uint64_t tid, uint64_t index) {
-  uint32_t *join = r.join[index];
+  uint32_t *join = join_word(index);
   user_cas(join, LOCK_BOGUS, (uint32_t)tid | WR);
   for (unsigned i = 1 + fake_random(6); i > 0; i--)
     do_something();
   /* As thread_exit does it: nothing of the program is touched after the release. */
-  lock_unlock(join, SCOPE_PRIVATE);
+  lock_unlock(join, user_scope);
   thread_exit_current();
 }
 
 static void killer(uint64_t tid, uint64_t arg) {
   for (unsigned i = fake_random(60); i > 0; i--)
     fake_user_step();
+  process_kill(&fake_second, SIGKILL, 0);
   process_kill(&fake_process, SIGKILL, 0);
   fake_return_to_user();
 }
@@ -154,7 +172,7 @@ static void coordinator(uint64_t tid, uint64_t workers) {
   struct thread *threads[WORKERS_MAX];
   tid_t tids[WORKERS_MAX];
   for (unsigned i = 0; i < workers; i++) {
-    threads[i] = fake_thread(worker, i);
+    threads[i] = fake_thread_of(shared && i % 2 == 0 ? &fake_second : &fake_process, worker, i);
     tids[i] = threads[i]->tid;
   }
   for (unsigned i = fake_random(20); i > 0; i--)
@@ -164,34 +182,42 @@ static void coordinator(uint64_t tid, uint64_t workers) {
   user_signal(&r.condvar, UINT32_MAX);
   user_write_unlock(&r.lock);
   for (unsigned i = 0; i < workers; i++) {
-    user_cas(r.join[i], LOCK_BOGUS, tids[i] | WR);
-    CHECK(wait_lock(r.join[i], false, 0) == 0);
-    free(r.join[i]);
-    r.join[i] = NULL;
+    user_cas(join_word(i), LOCK_BOGUS, tids[i] | WR);
+    CHECK(wait_lock(join_word(i), false, 0) == 0);
+    free(join_words[i]);
+    join_words[i] = NULL;
   }
+}
+
+static bool page_is_missing(void) {
+  return fake_random(6) == 0;
 }
 
 static void play_round(unsigned long seed) {
   fake_random_seed(seed);
-  fake_process_reset();
+  fake_processes_reset();
+  thread_current()->process = &fake_process;
+  shared = fake_random(2) == 0;
+  user_scope = user_condvar_scope = shared ? SCOPE_SHARED : SCOPE_PRIVATE;
+  fake_slow = shared && fake_random(2) == 0 ? page_is_missing : NULL;
   r = (struct round){.once = LOCK_BOGUS};
   unsigned workers = 2 + fake_random(WORKERS_MAX - 1);
   for (unsigned i = 0; i < workers; i++) {
-    r.join[i] = malloc(sizeof *r.join[i]);
-    *r.join[i] = LOCK_BOGUS;
+    join_words[i] = malloc(sizeof *join_words[i]);
+    *join_words[i] = r.shared_join[i] = LOCK_BOGUS;
   }
   bool kill = fake_random(8) == 0;
   fake_thread(coordinator, workers);
   if (kill)
     fake_thread(killer, 0);
-  fake_process_wait();
+  fake_processes_wait();
 
   CHECK(lock_object_count() == 0);
   CHECK(r.condvar.word == CONDVAR_HAS_NO_WAITERS);
   CHECK(((r.lock.word | r.other.word) & KM) == 0);
   CHECK(kill || (r.lock.word == 0 && r.other.word == 0 && r.once_calls <= 1));
   for (unsigned i = 0; i < workers; i++)
-    free(r.join[i]);
+    free(join_words[i]);
 }
 
 static void test_random_interleavings(void **state) {
@@ -201,9 +227,15 @@ static void test_random_interleavings(void **state) {
   printf("%u rounds, %u thread switches\n", ROUNDS, fake_switches);
 }
 
+static int setup(void **state) {
+  fake_setup(state);
+  fake_share();
+  return 0;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_random_interleavings),
   };
-  return cmocka_run_group_tests(tests, fake_setup, NULL);
+  return cmocka_run_group_tests(tests, setup, NULL);
 }
