@@ -136,7 +136,16 @@ struct arch_user_start {
  * with user copies: [tcb][x86: pointer to it] … and sets start->sp and start->tls. EFAULT.
  * Some hundred writable bytes stay behind the TCB. */
 errno_t arch_user_stack_init(struct arch_user_start *start, uintptr_t low, uintptr_t top);
+/* From a system call, too: nothing of the registers before is left. */
 _Noreturn void arch_user_enter(const struct arch_user_start *start);
+
+/* Gives `child`, fresh from arch_thread_init(), the current user thread's registers: those that it
+ * entered the kernel with, floating point and TLS, and 0 as the result of its system call. The
+ * child enters user mode by arch_user_resume(). */
+void arch_thread_fork(struct arch_thread *child);
+_Noreturn void arch_user_resume(void);
+/* What t, a thread forked out of a raw trap, finds in its result registers (reference 1.7). */
+void arch_user_set_results(struct thread *t, uint64_t first, uint64_t second);
 
 /* The registers that the current thread entered the kernel with. */
 struct trap_frame *arch_user_frame(struct thread *t);

@@ -71,8 +71,17 @@ static void linger(void) {
   }
 }
 
+/* A program may have done anything: what it did to the kernel shows here. */
+static void check_structures(void) {
+#ifdef DEBUG
+  heap_check();
+  page_check();
+#endif
+}
+
 void machine_end(signal_t signal, exitcode_t exitcode) {
   linger();
+  check_structures();
   console_fresh_line();
   log_info("memory at the end: %zu KiB free, %zu bytes of heap in use",
            page_free_count() * (PAGE_SIZE / 1024), heap_used_bytes());

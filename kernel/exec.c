@@ -1,19 +1,20 @@
 /*
- * Loading a program: its ELF segments, the vDSO, the stack with all that the start code reads, and
- * the first thread. Reference sections 1.1 to 1.4.
+ * Loading a program: its ELF segments, the vDSO, the stack with all that the start code reads.
+ * Reference sections 1.1 to 1.4.
  *
- * The file's pages are mapped where they lie; what has to be written goes through the direct
- * map. From high to low addresses the stack's mapping holds: argument data, random bytes, auxiliary
- * vector, the TLS words of arch_user_stack_init(), and then the stack itself.
+ * The segments are private mappings of the file's own pages; what has to be written goes through
+ * the direct map. From high to low addresses the stack's mapping holds: argument data, random
+ * bytes, auxiliary vector, the TLS words of arch_user_stack_init(), and then the stack itself.
  *
- * Called by main.c on the boot stack; kernel lock; does not sleep.
+ * Called by main.c on the boot stack, and by proc_exec; kernel lock; sleeps where the file does.
  */
+#include "kernel/exec.h"
+
 #include "kernel/aspace.h"
 #include "kernel/cpu.h"
-#include "kernel/elf_parse.h"
+#include "kernel/elf_source.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
-#include "kernel/process.h"
 #include "kernel/random.h"
 #include "kernel/string.h"
 #include "kernel/thread.h"
@@ -37,6 +38,9 @@ struct start_block {
 
 struct load {
   struct aspace *as;
+  struct uio *argdata;
+  size_t argdata_bytes;
+  struct elf_source source;
   struct elf_image image;
   struct memobj *file;
   uintptr_t bias; /* where address 0 of the file lies */
@@ -96,12 +100,21 @@ static errno_t map_segment(struct load *l, const struct elf_segment *s) {
   return aspace_map(l->as, &at, end - at, prot, PROT_ANY, MAPPING_FIXED, NULL, 0, "program: bss");
 }
 
-static errno_t load_image(struct load *l, const void *elf, size_t elf_bytes, const char **why) {
-  if (!elf_parse(elf, elf_bytes, ARCH_ELF_MACHINE, &l->image, why))
-    return ENOEXEC;
+/* Checks the file. */
+static errno_t parse(struct load *l, struct file *program, const char **why) {
+  errno_t e = elf_source_init(&l->source, program);
+  if (e != 0)
+    return e;
+  if (elf_parse(&l->source.elf, ARCH_ELF_MACHINE, &l->image, why))
+    return 0;
+  return l->source.error != 0 ? l->source.error : ENOEXEC;
+}
+
+static errno_t load_image(struct load *l, const char **why) {
+  struct file *program = l->source.file;
   errno_t e = choose_bias(l, why);
   if (e == 0)
-    e = memobj_bytes_create(elf, elf_bytes, &l->file);
+    e = program->ops->memobj(program, &l->file);
   for (unsigned i = 0; e == 0 && i < l->image.segment_count; i++)
     e = map_segment(l, &l->image.segments[i]);
   return e;
@@ -134,10 +147,10 @@ static errno_t load_vdso(struct load *l) {
 
 /* ---- The stack --------------------------------------------------------------------------- */
 
-static errno_t map_stack(struct load *l, size_t argdata_bytes) {
-  if (argdata_bytes > USER_END / 4)
+static errno_t map_stack(struct load *l) {
+  if (l->argdata_bytes > USER_END / 4)
     return ENOMEM;
-  size_t block_bytes = (sizeof(struct start_block) + argdata_bytes + 15) & ~15ul;
+  size_t block_bytes = (sizeof(struct start_block) + l->argdata_bytes + 15) & ~15ul;
   size_t size = STACK_BYTES + page_up(block_bytes);
   uintptr_t guard;
   errno_t e = aspace_map(l->as, &guard, GUARD_BYTES + size, 0, 0, 0, NULL, 0, "stack guard");
@@ -151,14 +164,14 @@ static errno_t map_stack(struct load *l, size_t argdata_bytes) {
 }
 
 static void fill_block(struct start_block *b, const struct load *l, const uint8_t uuid[16],
-                       size_t argdata_bytes, tid_t tid) {
+                       tid_t tid) {
   const struct elf_image *i = &l->image;
   const struct {
     auxtype_t type;
     uintptr_t value;
   } entries[] = {
       {AT_ARGDATA, l->argdata_va},
-      {AT_ARGDATALEN, argdata_bytes},
+      {AT_ARGDATALEN, l->argdata_bytes},
       {AT_BASE, l->bias},
       {AT_CANARY, l->block_va + offsetof(struct start_block, canary)},
       {AT_CANARYLEN, sizeof b->canary},
@@ -182,72 +195,96 @@ static void fill_block(struct start_block *b, const struct load *l, const uint8_
   memcpy(b->uuid, uuid, sizeof b->uuid);
 }
 
-/* Stores argument data and makes the pages present that are written to later. */
-static errno_t store_argdata(struct load *l, const void *argdata, size_t argdata_bytes) {
-  const uintptr_t low = l->block_va - STACK_WORDS_BYTES;
-  errno_t e = aspace_write(l->as, low, NULL, l->argdata_va - low);
-  return e == 0 ? aspace_write(l->as, l->argdata_va, argdata, argdata_bytes) : e;
+/* Stores the block and makes the pages below it present that are written to later. */
+static errno_t store_block(struct load *l, const uint8_t uuid[16], tid_t tid) {
+  struct start_block block;
+  fill_block(&block, l, uuid, tid);
+  errno_t e = aspace_write(l->as, l->block_va - STACK_WORDS_BYTES, NULL, STACK_WORDS_BYTES);
+  return e == 0 ? aspace_write(l->as, l->block_va, &block, sizeof block) : e;
 }
 
-/* The thread, and what needs its number. */
-static errno_t create_thread(struct load *l, struct process *p, size_t argdata_bytes,
-                             struct thread **thread) {
+/* Piece by piece: it may be the memory of a program, in another address space. */
+static errno_t store_argdata(struct load *l) {
+  uint8_t *piece = kmalloc(PAGE_SIZE);
+  if (piece == NULL)
+    return ENOMEM;
+  errno_t e = 0;
+  for (uintptr_t va = l->argdata_va; e == 0 && l->argdata->resid > 0;) {
+    size_t n = PAGE_SIZE - (va & (PAGE_SIZE - 1));
+    n = n < l->argdata->resid ? n : l->argdata->resid;
+    e = uio_copy_from(l->argdata, piece, n);
+    if (e == 0)
+      e = aspace_write(l->as, va, piece, n);
+    va += n;
+  }
+  kfree(piece);
+  return e;
+}
+
+/* The first thread's registers, and the words that they point to, which store_block() made room
+ * for: a fault would be served by the address space of the current process. */
+static errno_t start_thread(struct load *l) {
   struct aspace *before = this_cpu()->aspace;
-  thread_use_aspace(l->as);
   l->start.pc = l->bias + l->image.entry;
   l->start.arg0 = l->block_va;
+  thread_use_aspace(l->as);
   errno_t e = arch_user_stack_init(&l->start, l->stack_low, l->block_va);
-  if (e == 0)
-    e = thread_create_user(p, &l->start, thread);
-  if (e != 0) {
-    thread_use_aspace(before);
-    return e;
-  }
-  struct start_block block;
-  fill_block(&block, l, p->uuid, argdata_bytes, (*thread)->tid);
-  e = aspace_write(l->as, l->block_va, &block, sizeof block);
-  ASSERT(e == 0); /* store_argdata() made it present */
-  return 0;
+  thread_use_aspace(before);
+  return e;
 }
 
 /* ---- All of it ----------------------------------------------------------------------------- */
 
-static errno_t load(struct load *l, struct process *p, const void *elf, size_t elf_bytes,
-                    const void *argdata, size_t argdata_bytes, struct thread **thread,
-                    const char **why) {
-  errno_t e = load_image(l, elf, elf_bytes, why);
+static errno_t load(struct load *l, const uint8_t uuid[16], tid_t tid, const char **why) {
+  errno_t e = aspace_create(&l->as);
+  if (e == 0)
+    e = load_image(l, why);
   if (e == 0)
     e = load_vdso(l);
   if (e == 0)
-    e = map_stack(l, argdata_bytes);
+    e = map_stack(l);
   if (e == 0)
-    e = store_argdata(l, argdata, argdata_bytes);
+    e = store_block(l, uuid, tid);
   if (e == 0)
-    e = create_thread(l, p, argdata_bytes, thread);
-  return e;
+    e = store_argdata(l);
+  if (e == 0)
+    e = start_thread(l);
+  return e == ERANGE ? ENOEXEC : e; /* the file has become shorter meanwhile */
 }
 
-errno_t exec_load(struct process *p, const void *elf, size_t elf_bytes, const void *argdata,
-                  size_t argdata_bytes, struct thread **thread, const char **why) {
-  static char why_text[ELF_WHY_BYTES]; /* outlives the image that the message lies in */
+/* The message lies in what is about to be freed. */
+static const char *keep_reason(const char *reason) {
+  static char text[ELF_WHY_BYTES];
+  size_t n = strnlen(reason, sizeof text - 1);
+  memcpy(text, reason, n);
+  text[n] = '\0';
+  return text;
+}
+
+errno_t exec_load(struct file *program, struct uio *argdata, const uint8_t uuid[16], tid_t tid,
+                  struct exec_image *image, const char **why) {
   struct load *l = kzalloc(sizeof *l);
   if (l == NULL)
     return ENOMEM;
-  l->as = p->aspace;
+  l->argdata = argdata;
+  l->argdata_bytes = argdata->resid;
   const char *reason = "";
-  errno_t e = load(l, p, elf, elf_bytes, argdata, argdata_bytes, thread, &reason);
+  errno_t e = parse(l, program, &reason);
+  if (e == 0)
+    e = load(l, uuid, tid, &reason);
   if (e == 0) {
-    p->program = elf;
-    p->program_bytes = elf_bytes;
-    p->load_bias = l->bias;
+    *image = (struct exec_image){l->as, file_ref(program), l->bias, l->start};
   } else {
-    size_t n = strnlen(reason, sizeof why_text - 1);
-    memcpy(why_text, reason, n);
-    why_text[n] = '\0';
-    *why = why_text;
-    aspace_unmap(p->aspace, USER_START, USER_END - USER_START);
+    aspace_destroy(l->as);
+    if (why != NULL)
+      *why = keep_reason(reason);
   }
   memobj_unref(l->file);
   kfree(l);
   return e;
+}
+
+void exec_image_destroy(struct exec_image *image) {
+  aspace_destroy(image->aspace);
+  file_unref(image->program);
 }

@@ -37,6 +37,29 @@ void fdtable_destroy(struct fdtable *t) {
   fdtable_init(t);
 }
 
+/* A poll set belongs to one table: it knows that table's numbers. */
+static bool may_leave(const struct file *f) {
+  return f->type != FILETYPE_POLL;
+}
+
+errno_t fdtable_copy(struct fdtable *t, const struct fdtable *from) {
+  if (from->capacity == 0)
+    return 0;
+  t->entries = kzalloc(from->capacity * sizeof t->entries[0]);
+  if (t->entries == NULL)
+    return ENOMEM;
+  t->capacity = from->capacity;
+  for (uint32_t i = 0; i < from->capacity; i++) {
+    struct file *f = from->entries[i].file;
+    if (f == NULL || !may_leave(f))
+      continue;
+    t->entries[i] = from->entries[i];
+    file_ref(f);
+    t->count++;
+  }
+  return 0;
+}
+
 static struct fd_entry *entry_of(struct fdtable *t, fd_t fd) {
   if (__builtin_expect(fd >= t->capacity || t->entries[fd].file == NULL, 0))
     return NULL;
@@ -93,6 +116,19 @@ errno_t fd_install(struct fdtable *t, struct file *file, rights_t base, rights_t
   t->count++;
   *fd = i;
   return 0;
+}
+
+errno_t fd_copy(struct fdtable *t, struct fdtable *from, fd_t fd) {
+  const struct fd_entry *source = entry_of(from, fd);
+  fd_t copy;
+  if (source == NULL)
+    return EBADF;
+  if (!may_leave(source->file))
+    return EINVAL;
+  errno_t e = fd_install(t, source->file, source->base, source->inheriting, &copy);
+  if (e == 0)
+    file_ref(source->file);
+  return e;
 }
 
 errno_t fd_close(struct fdtable *t, fd_t fd) {

@@ -29,6 +29,8 @@ struct fdtable {
 void fdtable_init(struct fdtable *t);
 /* Drops every reference. */
 void fdtable_destroy(struct fdtable *t);
+/* Gives t, fresh from fdtable_init(), all entries of `from` but poll sets. ENOMEM. */
+errno_t fdtable_copy(struct fdtable *t, const struct fdtable *from);
 
 /* The file behind fd if it has all of `needed`: a new reference. EBADF; ENOTCAPABLE. */
 errno_t fd_get(struct fdtable *t, fd_t fd, rights_t needed, struct file **file);
@@ -40,6 +42,9 @@ errno_t fd_reserve(struct fdtable *t);
  * caller keeps it). EMFILE, ENOMEM. */
 errno_t fd_install(struct fdtable *t, struct file *file, rights_t base, rights_t inheriting,
                    fd_t *fd);
+/* Puts a copy of from's entry fd, rights and all, under the lowest free number of t. EBADF, EMFILE,
+ * ENOMEM; EINVAL: a poll set, which can't leave its table. */
+errno_t fd_copy(struct fdtable *t, struct fdtable *from, fd_t fd);
 errno_t fd_close(struct fdtable *t, fd_t fd);
 errno_t fd_replace(struct fdtable *t, fd_t from, fd_t to);
 

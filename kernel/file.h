@@ -25,7 +25,13 @@ struct poll_state {
   bool ready;
   errno_t error;
   eventrwflags_t flags;
-  filesize_t nbytes;
+  union {
+    filesize_t nbytes;
+    struct { /* of a process that ended */
+      signal_t signal;
+      exitcode_t exitcode;
+    };
+  };
 };
 
 /* A descriptor in flight, and one element of an fd table. */
@@ -64,8 +70,9 @@ struct file_ops {
   errno_t (*sync)(struct file *f, bool data_only);
   errno_t (*allocate)(struct file *f, filesize_t offset, filesize_t len);
 
-  /* Tells the state for EVENTTYPE_FD_READ or _WRITE; ends with waitq_leave() of w on the queue
-   * whose wake may change it, unless it never changes. Does not sleep. NULL: always ready. */
+  /* Tells the state for EVENTTYPE_FD_READ or _WRITE, or _PROC_TERMINATE of a process; ends with
+   * waitq_leave() of w on the queue whose wake may change it, unless it never changes. Does not
+   * sleep. NULL: always ready. */
   void (*poll)(struct file *f, eventtype_t type, struct poll_state *st, struct waiter *w);
 
   errno_t (*recv)(struct file *f, struct sockmsg *msg);

@@ -9,6 +9,7 @@
 #include "fs/bootfs.h"
 #include "kernel/clock.h"
 #include "kernel/cmdline.h"
+#include "kernel/exec.h"
 #include "kernel/grants.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
@@ -44,25 +45,47 @@ static const void *payload_entry(const char *name, size_t *bytes) {
   return data;
 }
 
-static struct thread *program_load(bool have_network) {
-  size_t program_bytes, argdata_bytes, grants_bytes, era_bytes;
-  const void *program = payload_entry("program", &program_bytes);
-  const void *argdata = payload_entry("argdata", &argdata_bytes);
-  const char *grants = payload_entry("grants", &grants_bytes);
-  const void *era;
-  const char *why = "";
-  struct thread *thread;
+static struct file *payload_program(void) {
+  struct file *f;
+  errno_t e = bootfs_open("program", &f);
+  if (e == ENOENT)
+    boot_fail("the image's payload has no `program`: build it with `make image`");
+  if (e != 0)
+    boot_fail("not enough memory for the program; give the machine more (-m)");
+  return f;
+}
 
-  if (process_create(&process_first) != 0)
-    boot_fail("not enough memory for a process; give the machine more (-m)");
-  process_first->retired_rights = bootfs_find("retired", &era, &era_bytes) == 0;
-  grants_install(process_first, grants, grants_bytes, have_network);
-  errno_t e =
-      exec_load(process_first, program, program_bytes, argdata, argdata_bytes, &thread, &why);
+static void program_load(struct thread *thread) {
+  size_t argdata_bytes;
+  const void *argdata = payload_entry("argdata", &argdata_bytes);
+  struct file *program = payload_program();
+  struct exec_image image;
+  const char *why = "";
+  struct uio uio;
+  uio_init_kernel(&uio, (void *)argdata, argdata_bytes);
+  errno_t e = exec_load(program, &uio, process_first->uuid, thread->tid, &image, &why);
   if (e == ENOMEM)
     boot_fail("not enough memory for the program; give the machine more (-m)");
   if (e != 0)
     boot_fail("the program can't be run: %s", why);
+  file_unref(program);
+  process_become(process_first, &image);
+  thread->user_start = image.start;
+}
+
+/* The first process and its thread, ready to run. */
+static struct thread *process_start(bool have_network) {
+  static const struct arch_user_start nowhere;
+  size_t grants_bytes, era_bytes;
+  const char *grants = payload_entry("grants", &grants_bytes);
+  const void *era;
+  struct thread *thread;
+  if (process_create(&process_first) != 0 ||
+      thread_create_user(process_first, &nowhere, &thread) != 0)
+    boot_fail("not enough memory for a process; give the machine more (-m)");
+  process_first->retired_rights = bootfs_find("retired", &era, &era_bytes) == 0;
+  grants_install(process_first, grants, grants_bytes, have_network);
+  program_load(thread);
   return thread;
 }
 
@@ -94,6 +117,6 @@ void kernel_main(struct bootinfo *boot) {
   cmdline_check_unknown();
   log_info("virga: %s, %zu KiB free of %zu", boot->loader, page_free_count() * (PAGE_SIZE / 1024),
            page_total() * (PAGE_SIZE / 1024));
-  thread_wake(program_load(have_network));
+  thread_wake(process_start(have_network));
   thread_start_scheduler();
 }

@@ -3,7 +3,7 @@
  */
 #include "kernel/symbols.h"
 
-#include "kernel/elf_parse.h"
+#include "kernel/elf_source.h"
 #include "kernel/printf.h"
 #include "kernel/process.h"
 #include "kernel/string.h"
@@ -60,11 +60,12 @@ void symbols_format_kernel(uintptr_t pc, char *buf, size_t n) {
 }
 
 void symbols_format_user(const struct process *p, uintptr_t pc, char *buf, size_t n) {
-  const char *name;
+  struct elf_source source;
+  char name[65];
   uint64_t offset;
-  if (p->program != NULL &&
-      elf_symbol(p->program, p->program_bytes, pc - p->load_bias, &name, &offset))
-    ksnprintf(buf, n, "%.64s+0x%lx", name, offset);
+  if (p->program != NULL && elf_source_init(&source, p->program) == 0 &&
+      elf_symbol(&source.elf, pc - p->load_bias, name, sizeof name, &offset))
+    ksnprintf(buf, n, "%s+0x%lx", name, offset);
   else
     ksnprintf(buf, n, "0x%lx", pc);
 }

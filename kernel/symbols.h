@@ -1,6 +1,7 @@
 /*
  * Names for addresses, for backtraces: the kernel's from the payload's `symbols`, the program's
- * from its own ELF symbol table when it has one. Any context; nothing is allocated.
+ * from its own ELF symbol table when it has one. Nothing is allocated. The kernel's come in any
+ * context, a program's where its file may be read.
  */
 #ifndef KERNEL_SYMBOLS_H
 #define KERNEL_SYMBOLS_H

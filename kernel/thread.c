@@ -213,6 +213,28 @@ void thread_discard(struct thread *t) {
   kfree(t);
 }
 
+/* Makes t one of p's threads. */
+static void enter_process(struct thread *t, struct process *p) {
+  t->process = p;
+  t->dying = p->exiting || p->stopped || p->sole != NULL;
+  list_push_back(&p->threads, &t->process_link);
+}
+
+static errno_t create_in(struct process *p, void (*entry)(void *), struct thread **out) {
+  struct thread *t;
+  errno_t e = create(entry, &t);
+  if (e != 0)
+    return e;
+  e = lock_thread_init(t);
+  if (e != 0) {
+    thread_discard(t);
+    return e;
+  }
+  enter_process(t, p);
+  *out = t;
+  return 0;
+}
+
 static void user_main(void *arg) {
   struct thread *t = arg;
   finish_switch();
@@ -222,21 +244,24 @@ static void user_main(void *arg) {
 
 errno_t thread_create_user(struct process *p, const struct arch_user_start *start,
                            struct thread **out) {
-  struct thread *t;
-  errno_t e = create(user_main, &t);
-  if (e != 0)
-    return e;
-  e = lock_thread_init(t);
-  if (e != 0) {
-    thread_discard(t);
-    return e;
-  }
-  t->process = p;
-  t->user_start = *start;
-  t->dying = p->exiting || p->stopped;
-  list_push_back(&p->threads, &t->process_link);
-  *out = t;
-  return 0;
+  errno_t e = create_in(p, user_main, out);
+  if (e == 0)
+    (*out)->user_start = *start;
+  return e;
+}
+
+static void forked_main(void *arg) {
+  (void)arg;
+  finish_switch();
+  thread_return_to_user();
+  arch_user_resume();
+}
+
+errno_t thread_create_fork(struct process *p, struct thread **out) {
+  errno_t e = create_in(p, forked_main, out);
+  if (e == 0)
+    arch_thread_fork(&(*out)->arch);
+  return e;
 }
 
 static void kernel_main_of_thread(void *arg) {
@@ -258,6 +283,28 @@ errno_t thread_create_kernel(void (*fn)(void *), void *arg, struct thread **out)
 
 /* ---- The end ------------------------------------------------------------------------- */
 
+errno_t thread_end_others(void) {
+  struct thread *self = thread_current();
+  struct process *p = self->process;
+  errno_t e = 0;
+  if (self->dying)
+    return ECANCELED;
+  p->sole = self;
+  list_for_each(l, &p->threads) {
+    struct thread *t = container_of(l, struct thread, process_link);
+    if (t == self)
+      continue;
+    t->dying = true;
+    thread_wake(t);
+  }
+  while (e == 0 && p->threads.next->next != &p->threads) {
+    thread_sleep_begin();
+    e = thread_sleep(NEVER_NS);
+  }
+  p->sole = NULL;
+  return e;
+}
+
 void thread_exit_current(void) {
   struct thread *t = thread_current();
   struct process *p = t->process;
@@ -265,6 +312,8 @@ void thread_exit_current(void) {
   if (p != NULL) {
     p->cpu_ns += thread_cpu_ns(t);
     t->process = NULL;
+    if (p->sole != NULL)
+      thread_wake(p->sole);
     if (list_empty(&p->threads)) {
       thread_use_aspace(NULL); /* it may be freed */
       process_ended(p);

@@ -65,6 +65,9 @@ void thread_init(void);
 /* A thread of p that will enter user mode by `start`, not yet ready. ENOMEM, EAGAIN (too many). */
 errno_t thread_create_user(struct process *p, const struct arch_user_start *start,
                            struct thread **out);
+/* One that will return to user mode with the registers that the current thread entered the kernel
+ * with, as from a system call whose result is 0; not yet ready. ENOMEM, EAGAIN. */
+errno_t thread_create_fork(struct process *p, struct thread **out);
 /* Frees a thread that was created and never made ready. */
 void thread_discard(struct thread *t);
 /* A kernel thread, ready. It ends when fn returns. ENOMEM, EAGAIN. */
@@ -80,6 +83,9 @@ errno_t thread_pause(void);
 void thread_use_aspace(struct aspace *as);
 /* Ends the current thread; the last of a process ends it with exit code 0. */
 _Noreturn void thread_exit_current(void);
+/* Ends all other threads of the current process, and waits until they are gone. ECANCELED: the
+ * current one is to die as well. */
+errno_t thread_end_others(void);
 /* From the boot stack, which has no more to do: runs the other threads for ever. */
 _Noreturn void thread_start_scheduler(void);
 /* CPU time used by t, the current slice included. */

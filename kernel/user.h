@@ -45,6 +45,16 @@ static inline errno_t user_put_bytes(void *to, const void *value, size_t n) {
   return arch_user_copy(to, value, n) == 0 ? 0 : EFAULT;
 }
 
+/* Whether n bytes (up to 8) for a result can be stored there: 0 or EFAULT. Memory stays as it is.
+ */
+static inline errno_t user_touch(void *uptr, size_t n) {
+  uint64_t bytes = 0;
+  if (!user_range_ok((uintptr_t)uptr, n))
+    return user_put_result((uintptr_t)uptr, &bytes, n);
+  errno_t e = user_copy_in(&bytes, uptr, n);
+  return e != 0 ? e : user_copy_out(uptr, &bytes, n);
+}
+
 /* Stores one result of a system call, a number or an address: *uptr = value. */
 #define user_put(uptr, value)                               \
   ({                                                        \

@@ -148,6 +148,7 @@ void a64_timer_init(void);
 enum { A64_FPU_BYTES = 528 };
 void a64_fpu_switch(struct arch_thread *to); /* makes `to` the registers' owner */
 void a64_fpu_start(struct arch_thread *at);  /* gives `at` the initial state */
+void a64_fpu_copy(struct arch_thread *to, const struct arch_thread *from);
 void a64_fpu_forget(struct arch_thread *at);
 
 /* switch.S */

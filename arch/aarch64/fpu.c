@@ -25,6 +25,12 @@ void a64_fpu_start(struct arch_thread *at) {
   a64_fpu_switch(at);
 }
 
+void a64_fpu_copy(struct arch_thread *to, const struct arch_thread *from) {
+  if (owner == from)
+    a64_fpu_save(from->stack_top);
+  memcpy(to->stack_top, from->stack_top, A64_FPU_BYTES);
+}
+
 void a64_fpu_forget(struct arch_thread *at) {
   if (owner == at)
     owner = NULL;

@@ -78,11 +78,33 @@ _Noreturn void arch_user_enter(const struct arch_user_start *start) {
   };
 
   a64_pauth_init();
+  a64_fpu_forget(&t->arch); /* of the program before, after an exec */
   t->arch.user = true;
   A64_WRITE(tpidr_el0, start->tls);
   a64_fpu_start(&t->arch);
   *f = first;
   a64_return_to_user(f);
+}
+
+void arch_thread_fork(struct arch_thread *child) {
+  const struct thread *parent = arch_current();
+  struct trap_frame *f = (struct trap_frame *)child->stack_top - 1;
+  *f = *arch_user_frame(arch_current());
+  f->x[0] = 0;
+  a64_fpu_copy(child, &parent->arch);
+  child->tls = A64_READ(tpidr_el0);
+  child->user = true;
+}
+
+void arch_user_set_results(struct thread *t, uint64_t first, uint64_t second) {
+  struct trap_frame *f = arch_user_frame(t);
+  f->x[0] = first;
+  f->x[1] = second;
+  f->pstate &= ~(uint64_t)A64_PSTATE_C;
+}
+
+_Noreturn void arch_user_resume(void) {
+  a64_return_to_user(arch_user_frame(arch_current()));
 }
 
 void arch_user_set_tls(uintptr_t tls) {

@@ -72,6 +72,12 @@ void x86_fpu_start(struct arch_thread *at) {
   x86_fpu_switch(at);
 }
 
+void x86_fpu_copy(struct arch_thread *to, const struct arch_thread *from) {
+  if (x86_this_cpu()->fpu_owner == from)
+    save(from->stack_top);
+  memcpy(to->stack_top, from->stack_top, state_bytes);
+}
+
 void x86_fpu_forget(struct arch_thread *at) {
   struct x86_cpu *cpu = x86_this_cpu();
   if (cpu->fpu_owner == at)

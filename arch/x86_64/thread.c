@@ -86,6 +86,7 @@ _Noreturn void arch_user_enter(const struct arch_user_start *start) {
       .ss = X86_USER_DS,
   };
 
+  x86_fpu_forget(&t->arch); /* of the program before, after an exec */
   t->arch.user = true;
   t->arch.fs_base = start->tls;
   use_thread(&t->arch);
@@ -93,6 +94,27 @@ _Noreturn void arch_user_enter(const struct arch_user_start *start) {
   x86_wrmsr(MSR_FS_BASE, start->tls);
   *f = first;
   x86_return_to_user(f);
+}
+
+void arch_thread_fork(struct arch_thread *child) {
+  const struct thread *parent = arch_current();
+  struct trap_frame *f = (struct trap_frame *)child->stack_top - 1;
+  *f = *arch_user_frame(arch_current());
+  f->rax = 0;
+  x86_fpu_copy(child, &parent->arch);
+  child->fs_base = parent->arch.fs_base;
+  child->user = true;
+}
+
+void arch_user_set_results(struct thread *t, uint64_t first, uint64_t second) {
+  struct trap_frame *f = arch_user_frame(t);
+  f->rax = first;
+  f->rdx = second;
+  f->rflags &= ~(uint64_t)X86_RFLAGS_CF;
+}
+
+_Noreturn void arch_user_resume(void) {
+  x86_return_to_user(arch_user_frame(arch_current()));
 }
 
 void arch_user_set_tls(uintptr_t tls) {

@@ -249,6 +249,7 @@ void x86_fpu_init(void);
 size_t x86_fpu_bytes(void);                  /* of a thread's state, a multiple of 64 */
 void x86_fpu_switch(struct arch_thread *to); /* makes `to` the registers' owner */
 void x86_fpu_start(struct arch_thread *at);  /* gives `at` the initial state */
+void x86_fpu_copy(struct arch_thread *to, const struct arch_thread *from);
 void x86_fpu_forget(struct arch_thread *at);
 
 /* fw_cfg's file `name`, up to max bytes of it: number of bytes read; 0: no such file. */

@@ -53,10 +53,11 @@ static syscall_t *const table[] = {
 _Static_assert(COUNT == SYSCALL_END - SYSCALL_BASE, "a number per call");
 
 static errno_t call_traced(struct thread *t, unsigned index, const uint64_t *args) {
-  if (index + SYSCALL_BASE == SYSCALL_thread_exit || index + SYSCALL_BASE == SYSCALL_proc_exit) {
-    trace_call(t, index, args);
+  unsigned number = index + SYSCALL_BASE;
+  if (number == SYSCALL_thread_exit || number == SYSCALL_proc_exit || number == SYSCALL_proc_exec)
+    trace_call(t, index, args); /* there may be no result */
+  if (number == SYSCALL_proc_exit)
     return table[index](t, args);
-  }
   errno_t e = table[index](t, args);
   trace_result(t, index, args, e);
   return e;

@@ -245,20 +245,14 @@ static void fds_release(struct poll_call *c) {
   }
 }
 
-/* No descriptor refers to a process, so either there is none or it lacks the right. */
-static void proc_first(struct poll_call *c, const struct subscription *s) {
-  struct file *f;
-  errno_t e = poll_fd_check(&c->thread->process->fds, s, &f);
-  add_event(c, s, e != 0 ? e : ENOTCAPABLE);
-}
-
 /* ---- The call ------------------------------------------------------------------------ */
 
-static void other_first(struct poll_call *c, const struct subscription *s) {
+static void other_first(struct poll_call *c, const struct subscription *s,
+                        struct poll_entry *entry) {
   if (s->type == EVENTTYPE_CLOCK)
     clock_first(c, s);
   else if (s->type == EVENTTYPE_PROC_TERMINATE)
-    proc_first(c, s);
+    fd_first(c, s, entry);
   else /* unknown, or a lock in the wrong place */
     add_event(c, s, EINVAL);
 }
@@ -270,7 +264,7 @@ static void first_pass(struct poll_call *c) {
     if (__builtin_expect(s->type == EVENTTYPE_FD_READ || s->type == EVENTTYPE_FD_WRITE, 1))
       fd_first(c, s, entry);
     else
-      other_first(c, s);
+      other_first(c, s, entry);
   }
 }
 

@@ -24,7 +24,9 @@ static inline errno_t poll_fd_check(struct fdtable *fds, const struct subscripti
   if (e != 0)
     return e;
   *f = fe->file;
-  return (needed & ~fe->base) != 0 ? ENOTCAPABLE : 0;
+  if ((needed & ~fe->base) != 0)
+    return ENOTCAPABLE;
+  return s->type == EVENTTYPE_PROC_TERMINATE && (*f)->type != FILETYPE_PROCESS ? EBADF : 0;
 }
 
 /* Fills ev with the state of that file. */
@@ -34,6 +36,12 @@ static inline void poll_fd_event(struct event *ev, const struct subscription *s,
   ev->userdata = s->userdata;
   ev->error = st->error;
   ev->type = s->type;
+  if (__builtin_expect(s->type == EVENTTYPE_PROC_TERMINATE, 0)) {
+    ev->proc_terminate.fd = s->proc_terminate.fd;
+    ev->proc_terminate.signal = st->signal;
+    ev->proc_terminate.exitcode = st->exitcode;
+    return;
+  }
   ev->fd_readwrite.nbytes = st->nbytes;
   ev->fd_readwrite.fd = s->fd_readwrite.fd;
   ev->fd_readwrite.flags = st->flags;

@@ -1,5 +1,5 @@
 /*
- * proc_exit, proc_raise. Reference section 8.3.
+ * proc_exit, proc_raise. Reference section 8.3; proc_exec is in proc_exec.c.
  */
 #include "kernel/log.h"
 #include "kernel/process.h"
@@ -11,16 +11,13 @@ errno_t sys_proc_exit(struct thread *t, exitcode_t rval) {
   return 0; /* to nobody: the thread dies on its way back */
 }
 
-/* Nothing in the ABI makes a stopped process go on: its threads unwind to the edge of user mode and
- * stay there until it is killed. */
+/* ---- Signals ---------------------------------------------------------------------------- */
+
+/* Nothing in the ABI makes a stopped process go on. */
 static void stop(struct process *p, signal_t sig) {
-  log_warn("the program has stopped itself (signal %u); nothing can make it go on", sig);
-  p->stopped = true;
-  list_for_each(l, &p->threads) {
-    struct thread *t = container_of(l, struct thread, process_link);
-    t->dying = true;
-    thread_wake(t);
-  }
+  if (p == process_first)
+    log_warn("the program has stopped itself (signal %u); nothing can make it go on", sig);
+  process_stop(p);
 }
 
 errno_t sys_proc_raise(struct thread *t, signal_t sig) {

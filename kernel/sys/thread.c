@@ -23,18 +23,17 @@ errno_t sys_thread_create(struct thread *t, struct threadattr *attr, tid_t *tid)
   e = arch_user_stack_init(&start, low, low + a.stack_len);
   if (e != 0)
     return e;
+  e = user_touch(tid, sizeof *tid);
+  if (e != 0)
+    return e;
   start.arg1 = (uintptr_t)a.argument;
   e = thread_create_user(t->process, &start, &created);
   if (e != 0)
     return e;
-  created->user_start.arg0 = created->tid;
-  e = user_put(tid, created->tid);
-  if (e != 0) {
-    thread_discard(created);
-    return e;
-  }
-  thread_wake(created);
-  return 0;
+  tid_t number = created->tid;
+  created->user_start.arg0 = number;
+  thread_wake(created); /* from now on it may be gone whenever this thread sleeps */
+  return user_put(tid, number);
 }
 
 /* The lock is what others wait on to free this thread's stack: from its release on nothing of the

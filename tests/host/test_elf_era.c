@@ -14,9 +14,11 @@
 static struct elf_fixture elf;
 
 static bool is_retired(unsigned machine) {
+  struct elf_memory file;
   struct elf_image image;
   const char *why;
-  assert_true(elf_parse(elf.bytes, elf.size, machine, &image, &why));
+  elf_memory_init(&file, elf.bytes, elf.size);
+  assert_true(elf_parse(&file.file, machine, &image, &why));
   return elf_is_retired(elf.bytes, &image, machine);
 }
 

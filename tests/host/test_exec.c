@@ -1,14 +1,16 @@
-// sources: kernel/exec.c kernel/elf_parse.c kernel/process.c kernel/aspace.c
+// sources: kernel/exec.c kernel/elf_parse.c kernel/elf_source.c kernel/aspace.c
 // sources: kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_print.c kernel/maptree.c
 // sources: kernel/memobj.c
-// sources: kernel/heap.c kernel/page.c kernel/fdtable.c kernel/file.c
+// sources: kernel/heap.c kernel/page.c kernel/file.c kernel/uio.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* Loading a program: what it finds in its memory, and what is left when that fails. */
 #include "tests/host/fake_aspace.h"
 #include "tests/host/elf_fixture.h"
+#include "kernel/aspace.h"
 #include "kernel/cpu.h"
+#include "kernel/exec.h"
+#include "kernel/file.h"
 #include "kernel/heap.h"
-#include "kernel/process.h"
 #include "kernel/thread.h"
 #include "kernel/vdso.h"
 
@@ -17,9 +19,7 @@ _Alignas(PAGE_SIZE) const uint8_t vdso_image[2 * PAGE_SIZE] = "vdso";
 const uint64_t vdso_image_bytes = sizeof vdso_image;
 _Alignas(PAGE_SIZE) uint8_t vdso_data_page[VDSO_DATA_BYTES] = "data";
 
-static struct process *process;
-static struct thread thread;
-static bool thread_created;
+static struct exec_image image; /* the latest */
 
 void log_printf(enum log_level level, const char *format, ...) {
   (void)level;
@@ -35,36 +35,10 @@ void thread_use_aspace(struct aspace *as) {
   cpu_boot.aspace = as;
 }
 
-errno_t thread_create_user(struct process *p, const struct arch_user_start *start,
-                           struct thread **out) {
-  void *stack = kmalloc(100);
-  if (stack == NULL)
-    return ENOMEM;
-  kfree(stack);
-  assert_ptr_equal(p, process);
-  thread = (struct thread){.process = p, .tid = 77, .user_start = *start};
-  thread_created = true;
-  *out = &thread;
-  return 0;
-}
-
-uint64_t thread_cpu_ns(const struct thread *t) {
-  return t->cpu_ns;
-}
-
-void thread_wake(struct thread *t) {
-  t->wake_pending = true;
-}
-
-static bool ended;
-static signal_t ended_signal;
-static exitcode_t ended_exitcode;
-static jmp_buf ended_jump;
-void machine_end(signal_t signal, exitcode_t exitcode) {
-  ended = true;
-  ended_signal = signal;
-  ended_exitcode = exitcode;
-  longjmp(ended_jump, 1);
+/* The argument data is the kernel's own here. */
+size_t arch_user_copy(void *dst, const void *src, size_t n) {
+  (void)dst, (void)src;
+  return n;
 }
 
 /* ---- The program's view ------------------------------------------------------------------------
@@ -73,8 +47,8 @@ void machine_end(signal_t signal, exitcode_t exitcode) {
 static void see(uintptr_t va, void *to, size_t n) {
   for (char *p = to; n > 0;) {
     pa_t pa;
-    assert_int_equal(aspace_fault(process->aspace, va, ARCH_READ), 0);
-    assert_true(arch_aspace_query(aspace_arch(process->aspace), va, &pa, NULL));
+    assert_int_equal(aspace_fault(image.aspace, va, ARCH_READ), 0);
+    assert_true(arch_aspace_query(aspace_arch(image.aspace), va, &pa, NULL));
     size_t at = va % PAGE_SIZE, part = n < PAGE_SIZE - at ? n : PAGE_SIZE - at;
     memcpy(p, (char *)pa_to_va(pa) + at, part);
     p += part;
@@ -97,9 +71,9 @@ static void assert_zero(uintptr_t va, size_t n) {
 }
 
 static void assert_prot(uintptr_t va, mprot_t prot) {
-  errno_t read = aspace_fault(process->aspace, va, ARCH_READ);
-  errno_t write = aspace_fault(process->aspace, va, ARCH_WRITE);
-  errno_t exec = aspace_fault(process->aspace, va, ARCH_EXEC);
+  errno_t read = aspace_fault(image.aspace, va, ARCH_READ);
+  errno_t write = aspace_fault(image.aspace, va, ARCH_WRITE);
+  errno_t exec = aspace_fault(image.aspace, va, ARCH_EXEC);
   assert_int_equal(read, prot != 0 ? 0 : EFAULT);
   assert_int_equal(write, (prot & PROT_WRITE) != 0 ? 0 : EFAULT);
   assert_int_equal(exec, (prot & PROT_EXEC) != 0 ? 0 : EFAULT);
@@ -107,13 +81,12 @@ static void assert_prot(uintptr_t va, mprot_t prot) {
 
 /* What the machine does: a word at the top. It may only store where the loader has been. */
 errno_t arch_user_stack_init(struct arch_user_start *start, uintptr_t low, uintptr_t top) {
-  assert_ptr_equal(cpu_boot.aspace, process->aspace);
   assert_int_equal(top % 16, 0);
   assert_true(top - low >= 1ul << 20);
   pa_t pa;
   unsigned prot;
   for (uintptr_t va = top - 64; va < top; va += 8) {
-    assert_true(arch_aspace_query(aspace_arch(process->aspace), va, &pa, &prot));
+    assert_true(arch_aspace_query(aspace_arch(cpu_boot.aspace), va, &pa, &prot));
     assert_true((prot & ARCH_WRITE) != 0);
   }
   start->sp = top - 40;
@@ -150,38 +123,75 @@ static int setup_ram(void **state) {
   return 0;
 }
 
+/* The file: any bytes of the host's. */
+static struct file program;
+static const char *program_bytes;
+static long program_fails_after = -1; /* reads until the disk breaks; -1: never */
+static unsigned program_closed;
+
+static errno_t program_pread(struct file *f, struct uio *uio, filesize_t offset) {
+  (void)f;
+  assert_true(offset <= elf.size && uio->resid <= elf.size - offset);
+  if (program_fails_after >= 0 && program_fails_after-- == 0)
+    return EIO;
+  return uio_copy_to(uio, program_bytes + offset, uio->resid);
+}
+
+static errno_t program_stat(struct file *f, struct filestat *st) {
+  *st = (struct filestat){.st_filetype = f->type, .st_size = elf.size};
+  return 0;
+}
+
+static errno_t program_memobj(struct file *f, struct memobj **obj) {
+  (void)f;
+  return memobj_bytes_create(program_bytes, elf.size, obj);
+}
+
+static void program_close(struct file *f) {
+  (void)f;
+  program_closed++;
+}
+
+static const struct file_ops program_ops = {
+    .close = program_close, .pread = program_pread, .stat = program_stat, .memobj = program_memobj};
+
 static int setup(void **state) {
   (void)state;
   fixture_program(&elf, ARCH_ELF_MACHINE);
   memset(elf.bytes + 0x1000, 0x90, 0x100);
   memset(elf.bytes + 0x2000, 0xda, 0x200);
-  assert_int_equal(process_create(&process), 0);
-  thread_created = false;
+  file_init(&program, &program_ops, FILETYPE_REGULAR_FILE, 0);
   return 0;
 }
 
 static int teardown(void **state) {
   (void)state;
-  thread_use_aspace(NULL);
-  aspace_verify(process->aspace);
-  process_destroy(process);
-  process = NULL;
+  assert_null(cpu_boot.aspace);
+  if (image.aspace == NULL)
+    return 0;
+  aspace_verify(image.aspace);
+  assert_ptr_equal(image.program, &program);
+  assert_int_equal(program.refs, 2);
+  exec_image_destroy(&image);
+  image.aspace = NULL;
+  assert_int_equal(program.refs, 1);
   return 0;
 }
 
+static const uint8_t uuid[16] = "of the process.";
+
 static errno_t load_from(const void *file, const void *argdata, size_t argdata_bytes,
                          const char **why) {
-  struct thread *t = NULL;
-  errno_t e = exec_load(process, file, elf.size, argdata, argdata_bytes, &t, why);
-  assert_true(e != 0 || t == &thread);
-  return e;
+  struct uio uio;
+  uio_init_kernel(&uio, (void *)(uintptr_t)argdata, argdata_bytes);
+  program_bytes = file;
+  return exec_load(&program, &uio, uuid, 77, &image, why);
 }
 
 static uintptr_t load(const void *argdata, size_t argdata_bytes) {
-  const char *why;
-  assert_int_equal(load_from(elf.bytes, argdata, argdata_bytes, &why), 0);
-  aspace_verify(process->aspace);
-  return thread.user_start.arg0;
+  assert_int_equal(load_from(elf.bytes, argdata, argdata_bytes, NULL), 0);
+  aspace_verify(image.aspace);
+  return image.start.arg0;
 }
 
 static void set_phdr(unsigned index, unsigned field, unsigned width, uint64_t value) {
@@ -209,16 +219,15 @@ static void test_program_is_mapped(void **state) {
   uintptr_t auxv = load("abc", 3);
   uintptr_t bias = auxv_value(auxv, AT_BASE);
   assert_int_equal(bias % PAGE_SIZE, 0);
-  assert_int_equal(process->load_bias, bias);
-  assert_ptr_equal(process->program, elf.bytes);
+  assert_int_equal(image.load_bias, bias);
   assert_program(bias);
-  assert_int_equal(thread.user_start.pc, bias + 0x1000);
+  assert_int_equal(image.start.pc, bias + 0x1000);
   /* Its constants and text are not copied. */
   pa_t pa;
-  assert_true(arch_aspace_query(aspace_arch(process->aspace), bias + 0x1000, &pa, NULL));
+  assert_true(arch_aspace_query(aspace_arch(image.aspace), bias + 0x1000, &pa, NULL));
   assert_ptr_equal(pa_to_va(pa), elf.bytes + 0x1000);
   /* Relro: the start code takes the right to write away, and can't have a page both ways. */
-  assert_int_equal(aspace_protect(process->aspace, bias + 0x2000, PAGE_SIZE, PROT_READ), 0);
+  assert_int_equal(aspace_protect(image.aspace, bias + 0x2000, PAGE_SIZE, PROT_READ), 0);
   assert_prot(bias + 0x2000, PROT_READ);
 }
 
@@ -228,14 +237,12 @@ static void test_auxiliary_vector(void **state) {
   assert_int_equal(auxv_value(auxv, AT_ARGDATALEN), 7);
   assert_seen(auxv_value(auxv, AT_ARGDATA), "\x06hello", 7);
   assert_int_equal(auxv_value(auxv, AT_CANARYLEN), 64);
-  uint8_t canary[64], uuid[16], zero[64] = {0};
+  uint8_t canary[64], pid[16], zero[64] = {0};
   see(auxv_value(auxv, AT_CANARY), canary, sizeof canary);
   assert_memory_not_equal(canary, zero, 8);
   assert_memory_not_equal(canary + 56, zero, 8);
-  see(auxv_value(auxv, AT_PID), uuid, sizeof uuid);
-  assert_memory_equal(uuid, process->uuid, 16);
-  assert_int_equal(uuid[6] >> 4, 4);
-  assert_int_equal(uuid[8] >> 6, 2);
+  see(auxv_value(auxv, AT_PID), pid, sizeof pid);
+  assert_memory_equal(pid, uuid, 16);
   assert_int_equal(auxv_value(auxv, AT_NCPUS), 1);
   assert_int_equal(auxv_value(auxv, AT_PAGESZ), 4096);
   assert_int_equal(auxv_value(auxv, AT_TID), 77);
@@ -248,24 +255,23 @@ static void test_auxiliary_vector(void **state) {
   assert_prot(vdso, PROT_READ | PROT_EXEC);
   assert_prot(vdso + sizeof vdso_image - 1, PROT_READ | PROT_EXEC);
   assert_prot(vdso - 1, PROT_READ);
-  assert_int_equal(aspace_protect(process->aspace, vdso, PAGE_SIZE, PROT_READ | PROT_WRITE),
-                   EACCES);
+  assert_int_equal(aspace_protect(image.aspace, vdso, PAGE_SIZE, PROT_READ | PROT_WRITE), EACCES);
   auxv_value(auxv, AT_NULL);
 }
 
 static void test_stack(void **state) {
   (void)state;
   uintptr_t auxv = load("abc", 3);
-  uintptr_t sp = thread.user_start.sp;
+  uintptr_t sp = image.start.sp;
   assert_true(sp < auxv && auxv - sp < PAGE_SIZE);
   for (uintptr_t va = sp; va > sp - (1ul << 20); va -= PAGE_SIZE)
     assert_prot(va, PROT_READ | PROT_WRITE);
   uintptr_t low = (auxv - (1ul << 20)) & ~(PAGE_SIZE - 1);
   for (uintptr_t va = low - PAGE_SIZE; va >= low - 16 * PAGE_SIZE; va -= PAGE_SIZE) {
     assert_prot(va, 0); /* …and nothing else is ever put there */
-    assert_int_equal(aspace_check(process->aspace, va, PAGE_SIZE), 0);
+    assert_int_equal(aspace_check(image.aspace, va, PAGE_SIZE), 0);
   }
-  assert_int_equal(aspace_protect(process->aspace, low - PAGE_SIZE, PAGE_SIZE, PROT_READ), EACCES);
+  assert_int_equal(aspace_protect(image.aspace, low - PAGE_SIZE, PAGE_SIZE, PROT_READ), EACCES);
 }
 
 static void test_argument_data_of_any_size(void **state) {
@@ -292,10 +298,10 @@ static void test_bases_are_random_and_aligned(void **state) {
     uintptr_t auxv = load("abc", 3), bias = auxv_value(auxv, AT_BASE);
     assert_int_equal(bias % 0x200000, 0);
     assert_int_not_equal(bias, last_bias);
-    assert_int_not_equal(thread.user_start.sp, last_sp);
+    assert_int_not_equal(image.start.sp, last_sp);
     assert_int_not_equal(auxv_value(auxv, AT_SYSINFO_EHDR), last_vdso);
     last_bias = bias;
-    last_sp = thread.user_start.sp;
+    last_sp = image.start.sp;
     last_vdso = auxv_value(auxv, AT_SYSINFO_EHDR);
     teardown(state);
     setup(state);
@@ -314,7 +320,7 @@ static void test_first_address_not_zero(void **state) {
   uintptr_t auxv = load("abc", 3), bias = auxv_value(auxv, AT_BASE);
   assert_int_equal(bias % 0x10000, 0);
   assert_program(bias + shift);
-  assert_int_equal(thread.user_start.pc, bias + shift + 0x1010);
+  assert_int_equal(image.start.pc, bias + shift + 0x1010);
   assert_int_equal(auxv_value(auxv, AT_PHDR), bias + shift + EHDR_BYTES);
 }
 
@@ -326,7 +332,7 @@ static void test_fixed_addresses(void **state) {
   fixture_store(elf.bytes + EHDR_ENTRY, 8, 0x401000);
   uintptr_t auxv = load("abc", 3);
   assert_int_equal(auxv_value(auxv, AT_BASE), 0);
-  assert_int_equal(thread.user_start.pc, 0x401000);
+  assert_int_equal(image.start.pc, 0x401000);
   assert_program(0x400000);
 }
 
@@ -339,8 +345,7 @@ static void test_fixed_addresses_that_are_not_the_programs(void **state) {
   const char *why = NULL;
   assert_int_equal(load_from(elf.bytes, "", 0, &why), ENOEXEC);
   assert_string_equal(why, "its fixed addresses are not a program's");
-  assert_int_equal(aspace_mapping_count(process->aspace), 0);
-  assert_false(thread_created);
+  assert_null(image.aspace);
 }
 
 /* Sections that no page border separates, as an older linker lays them out. */
@@ -369,7 +374,7 @@ static void test_file_anywhere_in_memory(void **state) {
   memcpy(copy + 36, elf.bytes, elf.size);
   const char *why;
   assert_int_equal(load_from(copy + 36, "abc", 3, &why), 0);
-  assert_program(auxv_value(thread.user_start.arg0, AT_BASE));
+  assert_program(auxv_value(image.start.arg0, AT_BASE));
 }
 
 /* One segment, shorter than a page, aligned to 2 MiB, no section header. */
@@ -393,8 +398,26 @@ static void test_a_bad_file_leaves_nothing(void **state) {
   elf.bytes[EHDR_OSABI] = 0;
   assert_int_equal(load_from(elf.bytes, "", 0, &why), ENOEXEC);
   assert_string_equal(why, "not a CloudABI program: ELF OS ABI 0, not 17");
-  assert_int_equal(aspace_mapping_count(process->aspace), 0);
-  assert_null(process->program);
+  assert_null(image.aspace);
+  assert_int_equal(program.refs, 1);
+  program.type = FILETYPE_DIRECTORY;
+  assert_int_equal(load_from(elf.bytes, "", 0, NULL), EACCES);
+}
+
+static void test_a_disk_that_breaks(void **state) {
+  (void)state;
+  errno_t e;
+  long reads = 0;
+  do {
+    size_t heap = heap_used_bytes();
+    program_fails_after = reads++;
+    e = load_from(elf.bytes, "abc", 3, NULL);
+    program_fails_after = -1;
+    assert_true(e == EIO || e == 0);
+    if (e == EIO)
+      assert_int_equal(heap_used_bytes(), heap);
+  } while (e != 0);
+  assert_int_equal(reads - 1, 1 + FIXTURE_PHDRS); /* the header, and each program header */
 }
 
 static void test_out_of_memory_at_every_step(void **state) {
@@ -402,23 +425,20 @@ static void test_out_of_memory_at_every_step(void **state) {
   for (long n = 0;; n++) {
     size_t heap = heap_used_bytes();
     size_t pages = page_free_count();
-    const char *why;
-    thread_created = false;
     fail_after = n;
-    errno_t e = load_from(elf.bytes, "abc", 3, &why);
+    errno_t e = load_from(elf.bytes, "abc", 3, NULL);
     fail_after = -1;
-    aspace_verify(process->aspace);
     if (e == 0)
       break;
     assert_int_equal(e, ENOMEM);
-    assert_false(thread_created);
     assert_null(cpu_boot.aspace);
-    assert_int_equal(aspace_mapping_count(process->aspace), 0);
+    assert_null(image.aspace);
+    assert_int_equal(program.refs, 1);
     assert_int_equal(heap_used_bytes(), heap);
     assert_in_range(page_free_count(), pages - 4, pages);
     assert_in_range(n, 0, 60);
   }
-  assert_program(auxv_value(thread.user_start.arg0, AT_BASE));
+  assert_program(auxv_value(image.start.arg0, AT_BASE));
 }
 
 static void test_memory_taken(void **state) {
@@ -426,45 +446,8 @@ static void test_memory_taken(void **state) {
   size_t free = page_free_count();
   load("abc", 3);
   /* Of the program: the data page with the start of bss, and the stack's top (two at a border). */
-  assert_in_range(aspace_resident_pages(process->aspace), 2, 3);
+  assert_in_range(aspace_resident_pages(image.aspace), 2, 3);
   assert_in_range(free - page_free_count(), 2, 3 + 3 + 4); /* tables here: one each; the heap's */
-}
-
-static void test_process_creation_out_of_memory(void **state) {
-  (void)state;
-  size_t heap = heap_used_bytes();
-  errno_t e = ENOMEM;
-  for (long n = 0; e != 0; n++) {
-    struct process *p = NULL;
-    fail_after = n;
-    e = process_create(&p);
-    fail_after = -1;
-    assert_int_equal(e == 0, p != NULL);
-    process_destroy(p);
-    assert_int_equal(heap_used_bytes(), heap);
-  }
-}
-
-static void test_the_first_reason_to_end_counts(void **state) {
-  (void)state;
-  load("abc", 3);
-  list_init(&thread.process_link);
-  list_push_back(&process->threads, &thread.process_link);
-  process_kill(process, 0, 7);
-  assert_true(thread.dying && thread.wake_pending);
-  process_kill(process, SIGSEGV, 0);
-  assert_true(process->exiting);
-  process->cpu_ns = 5;
-  thread.cpu_ns = 6;
-  assert_int_equal(process_cpu_ns(process), 11);
-  list_remove(&thread.process_link);
-  process_first = process;
-  if (setjmp(ended_jump) == 0)
-    process_ended(process);
-  assert_true(ended);
-  assert_int_equal(ended_signal, 0);
-  assert_int_equal(ended_exitcode, 7);
-  process_first = NULL;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -483,10 +466,9 @@ int main(void) {
       TEST(test_file_anywhere_in_memory),
       TEST(test_smallest_file),
       TEST(test_a_bad_file_leaves_nothing),
+      TEST(test_a_disk_that_breaks),
       TEST(test_out_of_memory_at_every_step),
       TEST(test_memory_taken),
-      TEST(test_process_creation_out_of_memory),
-      TEST(test_the_first_reason_to_end_counts),
   };
   return cmocka_run_group_tests(tests, setup_ram, NULL);
 }

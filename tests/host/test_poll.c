@@ -27,7 +27,7 @@ struct object {
 
 static void object_poll(struct file *f, eventtype_t type, struct poll_state *st, struct waiter *w) {
   struct object *o = (struct object *)f;
-  CHECK(type == EVENTTYPE_FD_READ || type == EVENTTYPE_FD_WRITE);
+  CHECK((type == EVENTTYPE_PROC_TERMINATE) == (f->type == FILETYPE_PROCESS));
   o->asked++;
   *st = o->state;
   if (!st->ready && w != NULL && (st->error == 0 || o->always_add))
@@ -466,6 +466,68 @@ static void test_closed_while_waiting(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, reset, clean)
 
+/* ---- Processes ------------------------------------------------------------------------ */
+
+static void add_process(size_t i) {
+  add_object(i, &object_ops, RIGHT_POLL_PROC_TERMINATE);
+  objects[i].file.type = FILETYPE_PROCESS;
+}
+
+static void test_ended_processes(void **state) {
+  (void)state;
+  add_process(0);
+  add_process(1);
+  add_process(2);
+  objects[0].state = (struct poll_state){.ready = true, .signal = SIGFPE};
+  objects[2].state = (struct poll_state){.ready = true, .exitcode = 0x12345678};
+  for (size_t i = 0; i < 3; i++)
+    want(i, EVENTTYPE_PROC_TERMINATE, (fd_t)i);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(call(3), 0);
+    assert_int_equal(nevents, 2);
+    expect(0, 100, EVENTTYPE_PROC_TERMINATE, 0);
+    assert_int_equal(events[0].proc_terminate.fd, 0);
+    assert_int_equal(events[0].proc_terminate.signal, SIGFPE);
+    assert_int_equal(events[0].proc_terminate.exitcode, 0);
+    expect(1, 102, EVENTTYPE_PROC_TERMINATE, 0);
+    assert_int_equal(events[1].proc_terminate.fd, 2);
+    assert_int_equal(events[1].proc_terminate.signal, 0);
+    assert_int_equal(events[1].proc_terminate.exitcode, 0x12345678);
+  }
+}
+
+static void interrupt_ends_process(void) {
+  objects[interrupting].state = (struct poll_state){.ready = true, .exitcode = 7};
+  waitq_wake_all(&objects[interrupting].queue);
+}
+
+static void test_a_process_ends(void **state) {
+  (void)state;
+  add_process(0);
+  add_object(1, &object_ops, RIGHTS);
+  add_process(2);
+  want(0, EVENTTYPE_PROC_TERMINATE, 0);
+  want(1, EVENTTYPE_FD_READ, 1);
+  want(2, EVENTTYPE_PROC_TERMINATE, 2);
+  interrupting = 2;
+  fake_device = interrupt_ends_process;
+  assert_int_equal(call(3), 0);
+  assert_int_equal(nevents, 1);
+  expect(0, 102, EVENTTYPE_PROC_TERMINATE, 0);
+  assert_int_equal(events[0].proc_terminate.exitcode, 7);
+  assert_true(list_empty(&objects[0].queue.waiters));
+}
+
+/* The right may be there though the thing is no process. */
+static void test_no_process(void **state) {
+  (void)state;
+  add_object(0, &object_ops, UINT64_MAX);
+  want(0, EVENTTYPE_PROC_TERMINATE, 0);
+  assert_int_equal(call(1), 0);
+  expect(0, 100, EVENTTYPE_PROC_TERMINATE, EBADF);
+  assert_int_equal(objects[0].asked, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_nothing),
@@ -484,6 +546,9 @@ int main(void) {
       TEST(test_object_before_clock),
       TEST(test_clock_before_object),
       TEST(test_endless_clocks),
+      TEST(test_ended_processes),
+      TEST(test_a_process_ends),
+      TEST(test_no_process),
       TEST(test_call_errors),
       TEST(test_misplaced_locks),
       TEST(test_killed_while_waiting),
