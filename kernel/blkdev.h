@@ -3,8 +3,8 @@
  * blkdev and finish requests; everything above submits them, or calls the helpers that sleep.
  *
  * Kernel lock. blk_submit() never sleeps and never fails by itself: whatever goes wrong arrives in
- * the request's done(), which runs in the bottom half. The device is told of new requests when the
- * thread sleeps or returns to user mode, so those of one system call go out together.
+ * the request's done(), which runs in the bottom half. The device is told of new requests at the
+ * latest when the thread sleeps or returns to user mode, so those of one system call go together.
  *
  * Requests in flight may be carried out in any order: two that overlap, one of them a write, must
  * not be in flight together, and a flush covers those writes only that were done before it was

@@ -28,7 +28,6 @@ enum { /* configuration (5.2.4) */
 #define RING_WANTED 128
 #define PIECE_MAX (1u << 20) /* bytes: more in one piece has no use */
 #define CAPACITY_TRIES 4
-#define WATCH_NS 1000000000ull
 #define QUIET_S 30 /* then it is told that the device does not answer */
 #define SERIAL_LIMIT_NS 5000000000ull
 
@@ -76,7 +75,7 @@ static void watch_fired(struct timer *t) {
     log_warn("%s: has not answered for %u seconds", b->disk.name, QUIET_S);
   virtq_nudge(&b->q); /* should a notification have been lost: see net_tx.c */
   bh_schedule(&b->bh);
-  timer_set(t, arch_time_ns() + WATCH_NS);
+  timer_set(t, arch_time_ns() + BLK_WATCH_NS);
 }
 
 static void bottom_half(struct bh *bh) {
@@ -99,8 +98,6 @@ static void bottom_half(struct bh *bh) {
     vblk_abort(b);
     return;
   }
-  if (virtq_in_flight(&b->q) != 0 && !timer_armed(&b->watch))
-    timer_set(&b->watch, arch_time_ns() + WATCH_NS);
   if (!done && !b->irq_off)
     return;
   b->irq_off = false;

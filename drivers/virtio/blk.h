@@ -36,6 +36,8 @@ enum { /* request types and statuses (5.2.6) */
 /* One more operation, inside the driver: a read of the serial. */
 #define BLK_OP_GET_ID (BLK_WRITE_ZEROES + 1)
 
+#define BLK_WATCH_NS 1000000000ull /* how often a device is looked after that has requests */
+
 enum {
   BLK_SLOTS = 64,  /* chains in flight */
   BLK_PIECES = 32, /* pieces of memory in one chain */

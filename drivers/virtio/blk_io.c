@@ -10,31 +10,38 @@
  */
 #include "drivers/virtio/blk.h"
 
-/* The next pieces of r's memory, up to `max`, neighbours joined. */
-static unsigned take_pieces(const struct virtio_blk *b, struct blk_request *r,
-                            struct virtq_buf *bufs, unsigned max, uint32_t *bytes) {
-  unsigned n = 0;
-  while (r->left_bytes > 0) {
-    size_t len = r->seg->len - r->seg_done;
-    pa_t base = va_to_pa((const uint8_t *)r->seg->data + r->seg_done);
-    if (len > b->piece_bytes)
-      len = b->piece_bytes;
-    struct virtq_buf *last = n > 0 ? &bufs[n - 1] : NULL;
-    if (last != NULL && last->base + last->len == base && len <= b->piece_bytes - last->len)
-      last->len += (uint32_t)len;
-    else if (n < max)
-      bufs[n++] = (struct virtq_buf){base, (uint32_t)len};
-    else
+/* The next pieces of r's memory, up to `max`, neighbours joined; *bytes is what they are in all. */
+static unsigned take_pieces(uint32_t piece_bytes, struct blk_request *r, struct virtq_buf *bufs,
+                            unsigned max, uint32_t *bytes) {
+  const struct blk_seg *seg = r->seg;
+  size_t seg_done = r->seg_done;
+  uint64_t left = r->left_bytes;
+  struct virtq_buf *end = bufs + max, *at = bufs;
+  pa_t next = 0; /* behind the last piece, if it may grow */
+  while (left > 0) {
+    size_t len = seg->len - seg_done;
+    pa_t base = va_to_pa((const uint8_t *)seg->data + seg_done);
+    if (len > piece_bytes)
+      len = piece_bytes;
+    if (base == next && at[-1].len + len <= piece_bytes)
+      at[-1].len += (uint32_t)len;
+    else if (at == end)
       break;
-    *bytes += (uint32_t)len;
-    r->left_bytes -= len;
-    r->seg_done += len;
-    if (r->seg_done == r->seg->len) {
-      r->seg++;
-      r->seg_done = 0;
+    else
+      *at++ = (struct virtq_buf){base, (uint32_t)len};
+    next = base + len;
+    left -= len;
+    seg_done += len;
+    if (seg_done == seg->len) {
+      seg++;
+      seg_done = 0;
     }
   }
-  return n;
+  *bytes = (uint32_t)(r->left_bytes - left);
+  r->seg = seg;
+  r->seg_done = seg_done;
+  r->left_bytes = left;
+  return (unsigned)(at - bufs);
 }
 
 static bool has_range(const struct blk_request *r) {
@@ -76,11 +83,12 @@ static bool start_part(struct virtio_blk *b, struct blk_request *r) {
   slot->status = BLK_S_NONE;
   slot->r = r;
   if (has_memory(r))
-    n = take_pieces(b, r, bufs + 1, wanted, &bytes);
+    n = take_pieces(b->piece_bytes, r, bufs + 1, wanted, &bytes);
   else if (has_range(r))
     n = take_range(slot, r, bufs + 1);
-  bufs[0] = (struct virtq_buf){va_to_pa(&slot->head), sizeof slot->head};
-  bufs[n + 1] = (struct virtq_buf){va_to_pa(&slot->status), sizeof slot->status};
+  pa_t slot_pa = va_to_pa(slot);
+  bufs[0] = (struct virtq_buf){slot_pa + offsetof(struct blk_slot, head), sizeof slot->head};
+  bufs[n + 1] = (struct virtq_buf){slot_pa + offsetof(struct blk_slot, status), 1};
   bool reads = r->op == BLK_READ || r->op == BLK_OP_GET_ID;
   slot->read_bytes = reads ? bytes : 0;
   virtq_add(&b->q, bufs, reads ? 1 : n + 1, reads ? n + 1 : 1, slot); /* there is room */
@@ -101,10 +109,16 @@ static bool start(struct virtio_blk *b, struct blk_request *r) {
 
 void vblk_submit(struct blkdev *disk, struct blk_request *r) {
   struct virtio_blk *b = container_of(disk, struct virtio_blk, disk);
+  bool alone = virtq_in_flight(&b->q) == 0;
   list_init(&r->link);
   if (!list_empty(&b->waiting) || !start(b, r))
     list_push_back(&b->waiting, &r->link);
-  bh_schedule(&b->bh);
+  if (alone) /* somebody probably waits for it; others that come now go together */
+    virtq_kick(&b->q);
+  else
+    bh_schedule(&b->bh);
+  if (!timer_armed(&b->watch))
+    timer_set(&b->watch, arch_time_ns() + BLK_WATCH_NS);
 }
 
 void vblk_start_waiting(struct virtio_blk *b) {

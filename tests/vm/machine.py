@@ -3,6 +3,7 @@
 Tests wait for events (a line on the console, an answer), with one generous limit so that a hang
 fails instead of lasting for ever. Every port is on 127.0.0.1.
 """
+import json
 import os
 import socket
 import subprocess
@@ -61,6 +62,20 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def qmp(path, command, **arguments):
+    """One command to QEMU's monitor: a Machine with `-qmp unix:PATH,server=on,wait=off`."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(LIMIT)
+        s.connect(path)
+        lines = s.makefile("rw")
+        lines.readline()
+        for request in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+            lines.write(json.dumps(request))
+            lines.flush()
+            while "return" not in (answer := json.loads(lines.readline())):  # events may come between
+                assert "error" not in answer, answer
 
 
 class Machine:

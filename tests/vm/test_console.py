@@ -1,13 +1,11 @@
 """The console loses nothing: not when a program prints faster than the port, not at a panic."""
-import json
 import re
-import socket
 import subprocess
 
 import pytest
 
 from gdbstub import GdbStub
-from machine import ARCHS, LIMIT, Machine, build_dir, compile_guest, make_image, qemu_status
+from machine import ARCHS, Machine, build_dir, compile_guest, make_image, qemu_status, qmp
 
 YAML = "%TAG ! tag:nuxi.nl,2015:cloudabi/\n---\nlog: !fd stdout\ncount: {}\n"
 INVALID_INSTRUCTION = {"x86_64": b"\x0f\x0b", "aarch64": bytes(4)}  # ud2, udf #0
@@ -27,19 +25,6 @@ def test_every_line_arrives(arch, tmp_path):
     with Machine(arch, chatter(arch, tmp_path, 5000)) as machine:
         assert machine.wait_end()[1] == 0
         assert machine.console.splitlines() == [line(i) for i in range(5000)] + ["exit status 0"]
-
-
-def inject_nmi(path):
-    """Asks QEMU for a non-maskable interrupt, which the kernel takes for a panic."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(LIMIT)
-        s.connect(path)
-        lines = s.makefile("rw")
-        lines.readline()
-        for command in ("qmp_capabilities", "inject-nmi"):
-            lines.write(json.dumps({"execute": command}))
-            lines.flush()
-            lines.readline()
 
 
 def kernel_address(arch, name):
@@ -87,7 +72,7 @@ def test_panic_by_an_interrupt(tmp_path):
     image = chatter("x86_64", tmp_path, 10**9)
     with Machine("x86_64", image, extra=["-qmp", f"unix:{monitor},server=on,wait=off"]) as machine:
         machine.wait_for(line(100))
-        inject_nmi(monitor)
+        qmp(monitor, "inject-nmi")  # which the kernel takes for a panic
         complete, report = panic_report("x86_64", machine)
         assert complete >= 100
         # The interrupt may come between giving bytes to the port and noting it: then the next line has a few of

@@ -1,7 +1,7 @@
 """Disks: every kind of virtio-blk device is found, with its serial, size and abilities."""
 import pytest
 
-from machine import ARCHS, Machine, app, make_image, qemu_status
+from machine import ARCHS, Machine, app, make_image, qemu_status, qmp
 
 MMIO = {"net": "virtio-net-device", "rng": "virtio-rng-device"}
 MODERN_MMIO = ["-global", "virtio-mmio.force-legacy=false"]
@@ -67,3 +67,18 @@ def test_useless_disk_does_not_stop_the_boot(arch, tmp_path):
     console = boot(arch, tmp_path, disk(tmp_path, 0, "virtio-blk-pci",
                                         "logical_block_size=8192,physical_block_size=8192"))
     assert "virtio-blk: blocks of 8192 bytes" in console and "disk0" not in console
+
+
+@pytest.mark.parametrize("arch, how, device",
+                         [(arch, *case) for arch in ARCHS for case in (
+                             ({}, "virtio-blk-pci"), ({"extra": MODERN_MMIO, **MMIO}, "virtio-blk-device"),
+                             (MMIO, "virtio-blk-device"))
+                          if arch == "aarch64" or case[1] == "virtio-blk-pci"])
+def test_size_change_is_noticed(arch, how, device, tmp_path):
+    monitor = str(tmp_path / "qmp")
+    extra = [*disk(tmp_path, 0, device), *how.get("extra", []), "-qmp", f"unix:{monitor},server=on,wait=off"]
+    image = make_image(arch, app(arch, "httpd"), "apps/httpd/httpd.yaml", tmp_path / "image")
+    with Machine(arch, image, cmdline="log=info", **{**how, "extra": extra}) as machine:
+        machine.wait_for("disk0: ")
+        qmp(monitor, "block_resize", device="b0", size=8192 * 1024)
+        machine.wait_for("disk0: has 8192 KiB now, and had 4096")
