@@ -3,10 +3,6 @@
  */
 #include "kernel/sys/sys.h"
 
-errno_t sys_proc_fork(struct thread *t, fd_t *fd, tid_t *tid) {
-  return ENOSYS;
-}
-
 errno_t sys_sock_stat_get(struct thread *t, fd_t sock, struct sockstat *buf, ssflags_t flags) {
   return ENOSYS;
 }
