@@ -287,6 +287,32 @@ static void test_times_of_names(void **state) {
   assert_true(after.st_ctim > before.st_ctim);
 }
 
+/* Inodes of sockets and FIFOs: names like others, and a place for their owner. */
+static void test_endpoints(void **state) {
+  static const filetype_t types[] = {FILETYPE_FIFO, FILETYPE_SOCKET_STREAM, FILETYPE_SOCKET_DGRAM};
+  struct vnode *dir = vnode_of(root), *node, *again;
+  int owner;
+  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+    assert_int_equal(dir->ops->create(dir, "e", 1, types[i], &node), 0);
+    assert_int_equal(dir->ops->create(dir, "e", 1, types[i], &again), EEXIST);
+    assert_int_equal(stat_of("e").st_filetype, types[i]);
+    assert_int_equal(stat_of("e").st_size, 0);
+    assert_null(*node->ops->endpoint(node));
+    *node->ops->endpoint(node) = &owner;
+    assert_int_equal(rename_to("e", "f"), 0);
+    assert_int_equal(link_to("f", "g"), 0);
+    assert_int_equal(dir->ops->lookup(dir, "g", 1, &again), 0);
+    assert_ptr_equal(again, node);
+    assert_ptr_equal(*again->ops->endpoint(again), &owner);
+    assert_int_equal(remove_file("f"), 0);
+    assert_int_equal(remove_file("g"), 0);
+    assert_ptr_equal(*node->ops->endpoint(node), &owner);
+    vnode_unref(again);
+    vnode_unref(node);
+    assert_int_equal(used(), 0);
+  }
+}
+
 /* A whole tree goes with its last descriptor, or as soon as the last of it is closed. */
 static void test_end_of_the_tree(void **state) {
   char path[200] = "";
@@ -316,7 +342,8 @@ int main(void) {
       UNIT(test_symlink),         UNIT(test_links_followed),
       UNIT(test_unlink),          UNIT(test_rename),
       UNIT(test_rename_parents),  UNIT(test_removed_directory),
-      UNIT(test_times_of_names),  UNIT(test_end_of_the_tree),
+      UNIT(test_times_of_names),  UNIT(test_endpoints),
+      UNIT(test_end_of_the_tree),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,8 +41,9 @@ void *page_alloc_zero(unsigned order) {
   return page != NULL ? memset(page, 0, PAGE_SIZE) : NULL;
 }
 
-void page_ref(void *page) {
+bool page_ref(void *page) {
   ++*page_count_of(page);
+  return true;
 }
 
 void page_unref(void *page) {
@@ -67,6 +68,12 @@ size_t page_free_count(void) {
 }
 
 void memobj_revoke(struct memobj *obj, uint64_t offset, uint64_t len) {
+  (void)obj;
+  (void)offset;
+  (void)len;
+}
+
+void memobj_write_protect(struct memobj *obj, uint64_t offset, uint64_t len) {
   (void)obj;
   (void)offset;
   (void)len;

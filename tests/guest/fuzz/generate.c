@@ -172,6 +172,25 @@ static void some_poll(struct fuzz_worker *w, struct fuzz_call *c) {
   c->args[3] = one_in(w, 20) ? hostile_address(w) : (uintptr_t)w->out + 2048;
 }
 
+/* Changes of a poll set, or what is none, and a limit for the wait. */
+static void some_poll_fd(struct fuzz_worker *w, struct fuzz_call *c) {
+  struct cloudabi_subscription *subs = room_for(w, 12 * sizeof(*subs), 0);
+  unsigned n = fuzz_below(w, 4);
+  c->args[0] = some_fd(w, c);
+  for (unsigned i = 0; i < n; i++) {
+    uint16_t change = bits(w, 0x3f);
+    some_subscription(w, &subs[i]);
+    memcpy((char *)&subs[i] + 8, &change, sizeof(change));
+  }
+  subs[n] = raw_clock(fuzz_below(w, 100000), 0);
+  c->args[1] = one_in(w, 20) ? hostile_address(w) : (uintptr_t)subs;
+  c->args[2] = n;
+  c->args[3] = one_in(w, 20) ? hostile_address(w) : (uintptr_t)w->out;
+  c->args[4] = one_in(w, 20) ? length(w, 100) : fuzz_below(w, 8);
+  c->args[5] = (uintptr_t)&subs[n];
+  c->args[6] = one_in(w, 20) ? hostile_address(w) : (uintptr_t)w->out + 2048;
+}
+
 static void idle(cloudabi_tid_t tid, void *arg) {
   struct fuzz_stack *stack = arg;
   uint32_t expected = 1;
@@ -264,6 +283,14 @@ static uint64_t some_pointer(struct fuzz_worker *w, struct fuzz_call *c, const c
   return (uintptr_t)w->out + i * 1024 * 2;
 }
 
+static uint64_t some_type(struct fuzz_worker *w, const char *call) {
+  if (one_in(w, 4))
+    return fuzz_random(w);
+  if (is(call, "fd_create1"))
+    return one_in(w, 2) ? CLOUDABI_FILETYPE_SHARED_MEMORY : FUZZ_FILETYPE_POLL;
+  return CLOUDABI_FILETYPE_DIRECTORY;
+}
+
 static uint64_t some_argument(struct fuzz_worker *w, struct fuzz_call *c, unsigned i) {
   const char *type = c->call->type[i];
   if (is(type, "fd_t"))
@@ -290,7 +317,7 @@ static uint64_t some_argument(struct fuzz_worker *w, struct fuzz_call *c, unsign
            : one_in(w, 3) ? fuzz_below(w, 100000)
                           : fuzz_below(w, 300);
   if (is(type, "filetype_t"))
-    return one_in(w, 4) ? bits(w, 0xff) : CLOUDABI_FILETYPE_DIRECTORY;
+    return some_type(w, c->call->name);
   if (is(type, "oflags_t"))
     return bits(w, 0xf);
   if (is(type, "fsflags_t"))
@@ -346,6 +373,8 @@ void fuzz_generate(struct fuzz_worker *w, struct fuzz_call *c) {
   while (!usable(c->call));
   if (is(c->call->name, "poll")) {
     some_poll(w, c);
+  } else if (is(c->call->name, "poll_fd")) {
+    some_poll_fd(w, c);
   } else if (is(c->call->name, "thread_create")) {
     some_thread(w, c);
   } else if (is(c->call->name, "file_open") && one_in(w, 2)) {

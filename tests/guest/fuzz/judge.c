@@ -31,6 +31,7 @@ static const struct {
     {"file_symlink", R(FILE_SYMLINK), 0},
     {"file_unlink", R(FILE_UNLINK), 0},
     {"mem_map", R(MEM_MAP), 0},
+    {"poll_fd", 0, 0}, /* by what is asked of it */
     {"sock_accept", R(SOCK_ACCEPT), 0},
     {"sock_recv", R(FD_READ), 0},
     {"sock_send", R(FD_WRITE), 0},
@@ -60,6 +61,8 @@ static cloudabi_rights_t more_needed(const struct fuzz_call *c) {
     more |= R(FD_WRITE);
   if (is(c, "file_open") && (c->args[3] & CLOUDABI_O_CREAT) != 0)
     more |= R(FILE_CREATE_FILE);
+  if (is(c, "poll_fd"))
+    more |= (c->args[2] > 0 ? R(POLL_MODIFY) : 0) | (c->args[4] > 0 ? R(POLL_WAIT) : 0);
   if (is(c, "file_stat_fput"))
     more |= (c->args[2] & CLOUDABI_FILESTAT_SIZE) != 0 ? R(FILE_STAT_FPUT_SIZE)
                                                        : R(FILE_STAT_FPUT_TIMES);
@@ -177,10 +180,26 @@ static const char *judge_stat_put(const struct fuzz_call *c) {
   return NULL;
 }
 
+/* Shared memory, or a poll set. */
+static const char *judge_create1(struct fuzz_worker *w, const struct fuzz_call *c) {
+  const cloudabi_rights_t shm = R(FD_READ) | R(FD_WRITE) | R(FILE_STAT_FGET) |
+                                R(FILE_STAT_FPUT_SIZE) | R(MEM_MAP) | R(MEM_MAP_EXEC);
+  const cloudabi_rights_t poll = R(FILE_STAT_FGET) | R(POLL_MODIFY) | R(POLL_WAIT);
+  if (!result_is_mine(w, c, 1))
+    return NULL;
+  if ((uint8_t)c->args[0] == CLOUDABI_FILETYPE_SHARED_MEMORY)
+    return enter(w, result_fd(c, 1), shm, 0, true, true);
+  if ((uint8_t)c->args[0] == FUZZ_FILETYPE_POLL)
+    return enter(w, result_fd(c, 1), poll, 0, true, false);
+  return "there is no such type";
+}
+
 static const char *update(struct fuzz_worker *w, const struct fuzz_call *c) {
   struct fuzz_fd *fd = c->fd[0];
   if (is(c, "fd_close")) {
     fd->open = false;
+  } else if (is(c, "fd_create1")) {
+    return judge_create1(w, c);
   } else if (is(c, "fd_dup")) {
     return result_is_mine(w, c, 1)
                ? enter(w, result_fd(c, 1), fd->base, fd->inheriting, true, fd->tmp)
@@ -200,8 +219,8 @@ static const char *update(struct fuzz_worker *w, const struct fuzz_call *c) {
 }
 
 static bool unfinished(const struct fuzz_call *c) {
-  return is(c, "fd_create1") || is(c, "fd_create2") || is(c, "sock_bind") ||
-         is(c, "sock_connect") || is(c, "sock_listen") || is(c, "sock_stat_get");
+  return is(c, "fd_create2") || is(c, "sock_bind") || is(c, "sock_connect") ||
+         is(c, "sock_listen") || is(c, "sock_stat_get");
 }
 
 const char *fuzz_judge(struct fuzz_worker *w, const struct fuzz_call *c, cloudabi_errno_t result) {
