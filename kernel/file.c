@@ -6,11 +6,13 @@
  */
 #include "kernel/file.h"
 
+#include "kernel/heap.h"
 #include "kernel/log.h"
 
 void file_init(struct file *f, const struct file_ops *ops, filetype_t type, fdflags_t flags) {
   f->ops = ops;
   f->refs = 1;
+  f->in_flight = 0;
   f->type = type;
   f->flags = flags;
   f->offset = 0;
@@ -18,6 +20,16 @@ void file_init(struct file *f, const struct file_ops *ops, filetype_t type, fdfl
 
 void file_unref(struct file *f) {
   ASSERT(f->refs > 0);
-  if (--f->refs == 0)
+  if (__builtin_expect(--f->refs > f->in_flight, 1))
+    return;
+  if (f->refs == 0)
     f->ops->close(f);
+  else if (f->ops->stranded != NULL)
+    f->ops->stranded(f);
+}
+
+void fd_bundle_free(struct fd_bundle *b) {
+  for (size_t i = 0; b != NULL && i < b->len; i++)
+    file_unref(b->entries[i].file);
+  kfree(b);
 }

@@ -40,20 +40,29 @@ struct fd_entry {
   rights_t base, inheriting;
 };
 
+/* Descriptors that travel together, in one block from kmalloc. */
+struct fd_bundle {
+  struct fd_bundle *next; /* for whoever keeps several */
+  size_t len;
+  struct fd_entry entries[];
+};
+
 /* sock_recv and sock_send; reference 7.1, 7.2. */
 struct sockmsg {
   struct uio *uio;
   uint16_t flags; /* riflags or siflags */
   roflags_t out_flags;
-  struct fd_entry *fds; /* to send, or where received ones go */
-  size_t fds_len;       /* number given; after recv: number received */
-  size_t fds_max;
+  struct fd_bundle *fds; /* NULL: none. To send: who takes it over leaves NULL; received: the
+                          * caller's, perhaps more than it has room for */
+  size_t fds_max;        /* the receiver's room; 0: what comes along is dropped unseen */
 };
 
 /* NULL stands for ENOTSUP unless noted. */
 struct file_ops {
   /* The last reference went. Does not sleep. */
   void (*close)(struct file *f);
+  /* All references that are left are in flight (in_flight). Does not sleep. NULL: never mind. */
+  void (*stranded)(struct file *f);
 
   /* Streams define read and write, which honour f->flags & FDFLAG_NONBLOCK (EAGAIN) and move as
    * much as the reference says; 0 bytes is end of file. Seekable objects define pread and pwrite:
@@ -79,6 +88,8 @@ struct file_ops {
   errno_t (*send)(struct file *f, struct sockmsg *msg);
   errno_t (*shutdown)(struct file *f, sdflags_t how);
   errno_t (*accept)(struct file *f, struct file **conn); /* a new reference */
+  /* What sock_stat_get tells, into zeroes; reference 9.2. NULL: neither names nor state. */
+  errno_t (*sockstat)(struct file *f, struct sockstat *st, ssflags_t flags);
 
   /* For mem_map: the pages of the file; a new reference. NULL: ENODEV. */
   errno_t (*memobj)(struct file *f, struct memobj **obj);
@@ -90,6 +101,7 @@ struct file_ops {
 struct file {
   const struct file_ops *ops;
   uint32_t refs;
+  uint32_t in_flight; /* of them, held by messages that nobody has received yet */
   filetype_t type;
   fdflags_t flags;
   filesize_t offset;
@@ -104,5 +116,8 @@ static inline struct file *file_ref(struct file *f) {
 }
 
 void file_unref(struct file *f);
+
+/* Drops the references of a bundle, and the block. Takes NULL. */
+void fd_bundle_free(struct fd_bundle *b);
 
 #endif

@@ -36,8 +36,7 @@
   (RIGHT_SOCK_ACCEPT | RIGHT_SOCK_BIND_SOCKET | RIGHT_SOCK_CONNECT_SOCKET | RIGHT_SOCK_LISTEN | \
    RIGHT_SOCK_STAT_GET)
 #define POLL_BASE (RIGHT_FILE_STAT_FGET | RIGHT_POLL_MODIFY | RIGHT_POLL_WAIT)
-#define FIFO_BASE \
-  (RIGHT_FD_READ | RIGHT_FD_STAT_PUT_FLAGS | RIGHT_FD_WRITE | RIGHT_POLL_FD_READWRITE)
+#define FIFO_BASE TTY_BASE
 
 _Static_assert(DIRECTORY_BASE == 0x13eff698, "reference 2.3");
 _Static_assert((DIRECTORY_BASE | DIRECTORY_RETIRED) == 0x1413effe98, "reference 2.3");
@@ -48,6 +47,8 @@ _Static_assert(SOCKET_BASE == 0x801008004a, "reference 2.3");
 _Static_assert((SOCKET_BASE | SOCKET_RETIRED) == 0x1ea1008004a, "reference 2.3");
 _Static_assert(PROCESS_BASE == 0x40080000, "reference 2.3");
 _Static_assert(POLL_BASE == 0xa0080000, "reference 2.3");
+_Static_assert((FIFO_BASE & ~RIGHT_FD_WRITE) == 0x1008000a, "reference 2.3");
+_Static_assert((FIFO_BASE & ~RIGHT_FD_READ) == 0x10080048, "reference 2.3");
 
 void rights_max(filetype_t type, bool superset, rights_t *base, rights_t *inheriting) {
   rights_t all = superset ? RIGHTS_ALL_EVER : RIGHTS_ALL_CURRENT;

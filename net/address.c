@@ -1,7 +1,8 @@
 /*
- * Addresses as text: 10.0.2.15:8080, [::]:8080, [fd00::1]:80 (RFC 4291, 2.2).
+ * Addresses as text: 10.0.2.15:8080, [::]:8080, [fd00::1]:80 (RFC 4291, 2.2), and as the ABI's
+ * sock_stat_get tells them (reference 0.2).
  *
- * Called at boot for the grant table and the command line; pure functions.
+ * Called at boot for the grant table and the command line, and by sockets; pure functions.
  */
 #include "net/net.h"
 
@@ -129,4 +130,16 @@ bool net_parse_ip4(const char *text, size_t len, ip4_addr_t *out) {
     return false;
   IP4_ADDR(out, bytes[0], bytes[1], bytes[2], bytes[3]);
   return true;
+}
+
+void net_sockaddr(const ip_addr_t *ip, uint16_t port, struct sockaddr *out) {
+  if (IP_IS_V4(ip)) {
+    out->sa_family = AF_INET;
+    memcpy(out->sa_inet.addr, &ip_2_ip4(ip)->addr, sizeof out->sa_inet.addr);
+    out->sa_inet.port = port;
+  } else {
+    out->sa_family = AF_INET6;
+    memcpy(out->sa_inet6.addr, ip_2_ip6(ip)->addr, sizeof out->sa_inet6.addr);
+    out->sa_inet6.port = port;
+  }
 }

@@ -92,6 +92,13 @@ static void listener_close(struct file *f) {
   net_flush();
 }
 
+static errno_t listener_sockstat(struct file *f, struct sockstat *st, ssflags_t flags) {
+  struct listener *l = (struct listener *)f;
+  net_sockaddr(&l->pcb->local_ip, l->pcb->local_port, &st->ss_sockname);
+  st->ss_state = SOCKSTATE_ACCEPTCONN;
+  return 0;
+}
+
 static errno_t not_connected(struct file *f, struct uio *uio) {
   return ENOTCONN;
 }
@@ -113,6 +120,7 @@ static const struct file_ops listener_ops = {
     .recv = not_connected_msg,
     .send = not_connected_msg,
     .shutdown = not_connected_shutdown,
+    .sockstat = listener_sockstat,
 };
 
 /* ---- net_listen ---- */

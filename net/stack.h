@@ -88,5 +88,7 @@ void listener_forget(struct stream *s);
 
 /* "10.0.2.15" of exactly len characters; false: it isn't one. */
 bool net_parse_ip4(const char *text, size_t len, ip4_addr_t *out);
+/* The name of one end, into zeroes; the port in the machine's byte order, as lwIP has it, too. */
+void net_sockaddr(const ip_addr_t *ip, uint16_t port, struct sockaddr *out);
 
 #endif

@@ -123,7 +123,7 @@ static errno_t stream_read(struct file *f, struct uio *uio) {
 static errno_t stream_recv(struct file *f, struct sockmsg *msg) {
   struct stream *s = (struct stream *)f;
   bool all = (msg->flags & SOCK_RECV_WAITALL) != 0;
-  msg->fds_len = 0;
+  msg->fds = NULL;
   msg->out_flags = 0;
   if ((msg->flags & ~(SOCK_RECV_PEEK | SOCK_RECV_WAITALL)) != 0)
     return EINVAL;
@@ -136,7 +136,7 @@ static errno_t stream_send(struct file *f, struct sockmsg *msg) {
   msg->out_flags = 0;
   if (msg->flags != 0)
     return EINVAL;
-  if (msg->fds_len != 0) /* descriptors do not travel over a network */
+  if (msg->fds != NULL) /* descriptors do not travel over a network */
     return ENOTSUP;
   return stream_write(f, msg->uio);
 }
@@ -161,6 +161,18 @@ static errno_t stream_shutdown(struct file *f, sdflags_t how) {
     waitq_wake_all(&s->writers);
   }
   net_flush();
+  return 0;
+}
+
+static errno_t stream_sockstat(struct file *f, struct sockstat *st, ssflags_t flags) {
+  struct stream *s = (struct stream *)f;
+  if (s->pcb != NULL) {
+    net_sockaddr(&s->pcb->local_ip, s->pcb->local_port, &st->ss_sockname);
+    net_sockaddr(&s->pcb->remote_ip, s->pcb->remote_port, &st->ss_peername);
+  }
+  st->ss_error = s->error;
+  if ((flags & SOCKSTAT_CLEAR_ERROR) != 0)
+    s->error = 0;
   return 0;
 }
 
@@ -195,4 +207,5 @@ const struct file_ops stream_ops = {
     .recv = stream_recv,
     .send = stream_send,
     .shutdown = stream_shutdown,
+    .sockstat = stream_sockstat,
 };

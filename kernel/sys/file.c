@@ -4,6 +4,7 @@
  */
 #include "fs/lookup.h"
 #include "fs/vfile.h"
+#include "ipc/ipc.h"
 #include "kernel/heap.h"
 #include "kernel/process.h"
 #include "kernel/rights.h"
@@ -76,6 +77,8 @@ static errno_t check_node(const struct vnode *v, const struct open_request *req)
     return change || (req->oflags & O_CREAT) ? EISDIR : 0;
   if (req->oflags & O_DIRECTORY)
     return ENOTDIR;
+  if (v->type == FILETYPE_FIFO)
+    return 0;
   if (v->type != FILETYPE_REGULAR_FILE)
     return ENOTSUP;
   if ((req->rights.write && v->ops->pwrite == NULL) ||
@@ -107,6 +110,8 @@ static errno_t open_node(struct thread *t, struct path *p, const struct open_req
     e = fd_reserve(fds_of(t));
   if (e != 0)
     return e;
+  if (p->node != NULL && p->node->type == FILETYPE_FIFO) /* may wait for the other end */
+    return ipc_fifo_open(p->node, req->fds.fs_flags, req->rights.read, req->rights.write, f);
   void *memory = vfile_alloc();
   if (memory == NULL)
     return ENOMEM;

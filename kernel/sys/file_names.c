@@ -37,12 +37,14 @@ static errno_t same_file_system(struct vnode *a, struct vnode *b) {
 errno_t sys_file_create(struct thread *t, fd_t fd, const char *path, size_t path_len,
                         filetype_t type) {
   struct path *p;
-  if (type != FILETYPE_DIRECTORY)
+  bool dir = type == FILETYPE_DIRECTORY;
+  if (!dir && type != FILETYPE_FIFO)
     return EINVAL;
-  errno_t e = file_path(t, fd, RIGHT_FILE_CREATE_DIRECTORY, path, path_len, false, &p);
+  errno_t e = file_path(t, fd, dir ? RIGHT_FILE_CREATE_DIRECTORY : RIGHT_FILE_CREATE_FIFO, path,
+                        path_len, false, &p);
   if (e != 0)
     return e;
-  e = free_name(p, true);
+  e = free_name(p, dir);
   if (e == 0 && p->dir->ops->create == NULL)
     e = EROFS;
   if (e == 0)

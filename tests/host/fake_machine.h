@@ -207,7 +207,11 @@ errno_t user_put_result(uintptr_t to, const void *value, size_t n) {
   return EFAULT; /* no raw traps here */
 }
 
+static bool fake_copies_sleep; /* while the program's memory is brought in, others run */
+
 size_t arch_user_copy(void *dst, const void *src, size_t n) {
+  if (fake_copies_sleep)
+    thread_yield();
   if (fake_bad(dst, n) || fake_bad(src, n))
     return n;
   memcpy(dst, src, n);
@@ -248,12 +252,14 @@ bool arch_user_cmpxchg32(uint32_t *uaddr, uint32_t *expected, uint32_t desired, 
 /* ---- What else the scheduler asks for ------------------------------------------------ */
 
 static long fake_alloc_budget = -1; /* allocations until memory is out; -1: never */
+static long fake_live;              /* blocks handed out now */
 
 void *kmalloc(size_t size) {
   if (fake_alloc_budget == 0)
     return NULL;
   if (fake_alloc_budget > 0)
     fake_alloc_budget--;
+  fake_live++;
   return malloc(size);
 }
 
@@ -265,6 +271,7 @@ void *kzalloc(size_t size) {
 }
 
 void kfree(void *p) {
+  fake_live -= p != NULL;
   free(p);
 }
 

@@ -318,14 +318,35 @@ static void descriptors_do_not_travel(void **state) {
   struct file *f = connection();
   struct iovec v = {"x", 1};
   struct uio u;
-  struct fd_entry fd = {.file = f};
+  struct fd_bundle none = {0};
   assert_int_equal(uio_init_user(&u, &v, 1), 0);
-  struct sockmsg msg = {.uio = &u, .fds = &fd, .fds_len = 1};
+  struct sockmsg msg = {.uio = &u, .fds = &none};
   assert_int_equal(f->ops->send(f, &msg), ENOTSUP);
-  msg.fds_len = 0;
+  assert_ptr_equal(msg.fds, &none); /* still the caller's */
+  msg.fds = NULL;
   msg.flags = 1;
   assert_int_equal(f->ops->send(f, &msg), EINVAL);
   over(f);
+}
+
+static void names_of_both_ends(void **state) {
+  struct file *f = connection();
+  struct sockstat st = {0};
+  assert_int_equal(f->ops->sockstat(f, &st, 0), 0);
+  assert_int_equal(st.ss_sockname.sa_family, AF_INET);
+  assert_memory_equal(st.ss_sockname.sa_inet.addr, "\12\0\2\17", 4);
+  assert_int_equal(st.ss_sockname.sa_inet.port, 80);
+  assert_int_equal(st.ss_peername.sa_family, AF_INET);
+  assert_memory_equal(st.ss_peername.sa_inet.addr, "\12\0\2\2", 4);
+  assert_int_equal(st.ss_peername.sa_inet.port, p.port);
+  assert_int_equal(st.ss_state, 0);
+  over(f);
+  st = (struct sockstat){0};
+  assert_int_equal(listener->ops->sockstat(listener, &st, 0), 0);
+  assert_int_equal(st.ss_sockname.sa_family, AF_INET);
+  assert_int_equal(st.ss_sockname.sa_inet.port, 80);
+  assert_int_equal(st.ss_peername.sa_family, AF_UNSPEC);
+  assert_int_equal(st.ss_state, SOCKSTATE_ACCEPTCONN);
 }
 
 static int setup(void **state) {
@@ -352,6 +373,7 @@ int main(void) {
       cmocka_unit_test(waitall_waits),
       cmocka_unit_test(nonblocking_read),
       cmocka_unit_test(descriptors_do_not_travel),
+      cmocka_unit_test(names_of_both_ends),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -17,7 +17,7 @@ static errno_t create(const char *path) {
 
 static void test_create(void **state) {
   assert_int_equal(sys_file_create(t, NO_FD, PATH("new"), FILETYPE_REGULAR_FILE), EINVAL);
-  assert_int_equal(sys_file_create(t, root, PATH("new"), FILETYPE_FIFO), EINVAL);
+  assert_int_equal(sys_file_create(t, root, PATH("new"), FILETYPE_SOCKET_STREAM), EINVAL);
   assert_int_equal(sys_file_create(t, NO_FD, PATH("new"), FILETYPE_DIRECTORY), EBADF);
   assert_int_equal(create("new"), 0);
   assert_int_equal(create("new/"), EEXIST);
@@ -29,6 +29,32 @@ static void test_create(void **state) {
   assert_int_equal(create("nowhere/x"), ENOENT);
   assert_int_equal(create("file/x"), ENOTDIR);
   assert_int_equal(create("../x"), ENOTCAPABLE);
+}
+
+/* Retired, with a right of its own. */
+static void test_create_fifo(void **state) {
+  struct filestat st;
+  struct fd_entry *entry;
+  assert_int_equal(sys_file_create(t, root, PATH("fifo"), FILETYPE_FIFO), ENOTCAPABLE);
+  assert_int_equal(fd_lookup(&world_process.fds, root, &entry), 0);
+  entry->base |= RIGHT_FILE_CREATE_FIFO;
+  assert_int_equal(sys_file_create(t, root, PATH("fifo/"), FILETYPE_FIFO), ENOENT);
+  assert_int_equal(sys_file_create(t, root, PATH("fifo"), FILETYPE_FIFO), 0);
+  assert_int_equal(sys_file_create(t, root, PATH("fifo"), FILETYPE_FIFO), EEXIST);
+  assert_int_equal(sys_file_stat_get(t, at(root, false), PATH("fifo"), &st), 0);
+  assert_int_equal(st.st_filetype, FILETYPE_FIFO);
+
+  fd_t fd = 77; /* the test's own FIFOs are never opened: ENXIO */
+  assert_int_equal(open_at(root, "fifo", 0, mode(true, false), false, &fd), ENXIO);
+  assert_true(world_fifo.read && !world_fifo.write && world_fifo.flags == 0);
+  assert_int_equal(open_at(root, "fifo", O_TRUNC, mode(false, true), false, &fd), ENXIO);
+  assert_true(!world_fifo.read && world_fifo.write);
+  struct fdstat wish = {.fs_flags = FDFLAG_NONBLOCK, .fs_rights_base = mode(true, true)};
+  assert_int_equal(sys_file_open(t, at(root, false), PATH("fifo"), 0, &wish, &fd), ENXIO);
+  assert_true(world_fifo.read && world_fifo.write && world_fifo.flags == FDFLAG_NONBLOCK);
+  assert_int_equal(open_at(root, "fifo", O_DIRECTORY, mode(true, false), false, &fd), ENOTDIR);
+  assert_int_equal(open_at(root, "fifo", O_CREAT | O_EXCL, mode(true, true), false, &fd), EEXIST);
+  assert_int_equal(fd, 77);
 }
 
 static errno_t link_to(const char *from, const char *to, bool follow) {
@@ -172,9 +198,13 @@ static void test_read_only(void **state) {
 int main(void) {
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, begin, end)
   const struct CMUnitTest tests[] = {
-      UNIT(test_create), UNIT(test_link),
-      UNIT(test_rename), UNIT(test_symlink),
-      UNIT(test_unlink), cmocka_unit_test_setup_teardown(test_read_only, begin_read_only, end),
+      UNIT(test_create),
+      UNIT(test_create_fifo),
+      UNIT(test_link),
+      UNIT(test_rename),
+      UNIT(test_symlink),
+      UNIT(test_unlink),
+      cmocka_unit_test_setup_teardown(test_read_only, begin_read_only, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

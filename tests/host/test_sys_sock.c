@@ -1,7 +1,6 @@
-// sources: kernel/sys/sock.c kernel/rights.c kernel/fdtable.c kernel/file.c kernel/uio.c
+// sources: kernel/sys/sock.c kernel/fdtable.c kernel/file.c kernel/uio.c
 /*
- * The sock_* system calls over a socket that keeps one message: flags, descriptors in messages, and
- * the rights of accepted connections.
+ * The sock_* system calls over a socket that keeps one message: flags, and descriptors in messages.
  */
 #include "tests/host/world.h"
 
@@ -10,14 +9,12 @@
 static struct thread *const t = &world_thread;
 
 #define SOCKET 0x801008004aull
-#define SUPERSET 0x1ea1008004aull
 
 /* ---- The socket: what was sent is what is received ---- */
 
 static char data[64];
 static size_t data_len;
-static struct fd_entry fds[8];
-static size_t fds_len;
+static struct fd_bundle *fds;
 static roflags_t out_flags;
 static uint16_t last_flags;
 static sdflags_t shut;
@@ -31,22 +28,24 @@ static void op_close(struct file *f) {
 
 static errno_t op_send(struct file *f, struct sockmsg *msg) {
   data_len = msg->uio->resid;
-  for (fds_len = 0; next_error == 0 && fds_len < msg->fds_len; fds_len++) {
-    fds[fds_len] = msg->fds[fds_len];
-    file_ref(fds[fds_len].file);
-  }
-  return next_error != 0 ? next_error : uio_copy_from(msg->uio, data, sizeof data);
+  if (next_error != 0)
+    return next_error;
+  fds = msg->fds;
+  msg->fds = NULL;
+  return uio_copy_from(msg->uio, data, sizeof data);
 }
 
 static errno_t op_recv(struct file *f, struct sockmsg *msg) {
   last_flags = msg->flags;
+  if (next_error != 0)
+    return next_error;
   msg->out_flags = out_flags;
-  for (msg->fds_len = 0; msg->fds_len < fds_len && msg->fds_len < msg->fds_max; msg->fds_len++)
-    msg->fds[msg->fds_len] = fds[msg->fds_len];
-  for (size_t i = msg->fds_len; i < fds_len; i++)
-    file_unref(fds[i].file);
-  fds_len = 0;
-  return next_error != 0 ? next_error : uio_copy_to(msg->uio, data, data_len);
+  if (msg->fds_max > 0)
+    msg->fds = fds;
+  else
+    fd_bundle_free(fds);
+  fds = NULL;
+  return uio_copy_to(msg->uio, data, data_len);
 }
 
 static errno_t op_shutdown(struct file *f, sdflags_t how) {
@@ -54,11 +53,8 @@ static errno_t op_shutdown(struct file *f, sdflags_t how) {
   return 0;
 }
 
-static errno_t op_accept(struct file *f, struct file **conn);
-
 static const struct file_ops socket_ops = {
     .close = op_close, .recv = op_recv, .send = op_send, .shutdown = op_shutdown};
-static const struct file_ops listener_ops = {.close = op_close, .accept = op_accept};
 static const struct file_ops other_ops = {.close = op_close};
 
 static struct file *new_file(const struct file_ops *ops, filetype_t type) {
@@ -66,13 +62,6 @@ static struct file *new_file(const struct file_ops *ops, filetype_t type) {
   file_init(f, ops, type, 0);
   files++;
   return f;
-}
-
-static errno_t op_accept(struct file *f, struct file **conn) {
-  if (next_error != 0)
-    return next_error;
-  *conn = new_file(&socket_ops, FILETYPE_SOCKET_STREAM);
-  return 0;
 }
 
 static fd_t add(const struct file_ops *ops, rights_t base, rights_t inheriting) {
@@ -132,21 +121,21 @@ static void test_errors(void **state) {
   fd_t sock = add(&socket_ops, SOCKET, 0);
   void *hole = world_hole;
   send_in.si_flags = 1;
-  assert_int_equal(sys_sock_send(t, 99, &send_in, &so), EINVAL);
+  assert_int_equal(sys_sock_send(t, 99, hole, &so), EBADF);
+  assert_int_equal(sys_sock_send(t, none, hole, &so), ENOTCAPABLE);
+  assert_int_equal(sys_sock_send(t, sock, hole, &so), EFAULT);
+  assert_int_equal(sys_sock_send(t, sock, &send_in, &so), EINVAL);
   send_in.si_flags = 0;
-  assert_int_equal(sys_sock_send(t, 99, hole, &so), EFAULT);
-  assert_int_equal(sys_sock_send(t, 99, &send_in, &so), EBADF);
-  assert_int_equal(sys_sock_send(t, none, &send_in, &so), ENOTCAPABLE);
   assert_int_equal(sys_sock_send(t, file, &send_in, &so), ENOTSOCK);
   assert_int_equal(sys_sock_send(t, sock, &send_in, hole), EFAULT);
   send_in.si_data_len = 1025;
   assert_int_equal(sys_sock_send(t, sock, &send_in, &so), EINVAL);
   recv_in.ri_flags = 1;
-  assert_int_equal(sys_sock_recv(t, 99, &recv_in, &ro), EINVAL);
+  assert_int_equal(sys_sock_recv(t, 99, hole, &ro), EBADF);
+  assert_int_equal(sys_sock_recv(t, none, hole, &ro), ENOTCAPABLE);
+  assert_int_equal(sys_sock_recv(t, sock, hole, &ro), EFAULT);
+  assert_int_equal(sys_sock_recv(t, sock, &recv_in, &ro), EINVAL);
   recv_in.ri_flags = 0;
-  assert_int_equal(sys_sock_recv(t, 99, hole, &ro), EFAULT);
-  assert_int_equal(sys_sock_recv(t, 99, &recv_in, &ro), EBADF);
-  assert_int_equal(sys_sock_recv(t, none, &recv_in, &ro), ENOTCAPABLE);
   assert_int_equal(sys_sock_recv(t, file, &recv_in, &ro), ENOTSOCK);
   assert_int_equal(sys_sock_recv(t, sock, &recv_in, hole), EFAULT);
   next_error = EPIPE;
@@ -182,7 +171,7 @@ static void test_descriptors(void **state) {
   fd_t a = add(&other_ops, 0x111, 0x222), b = add(&other_ops, 0x333, 0x444);
   fd_t list[4] = {b, a, 99, 77}, got[4] = {77, 77, 77, 77};
   assert_int_equal(send(sock, "x", list, 3), EBADF); /* nothing is sent */
-  assert_int_equal(fds_len, 0);
+  assert_null(fds);
   assert_int_equal(send(sock, "x", (fd_t *)world_hole, 1), EFAULT);
   assert_int_equal(send(sock, "x", list, 501), EINVAL);
   next_error = EAGAIN;
@@ -214,6 +203,38 @@ static void test_descriptors(void **state) {
   uint32_t count = world_process.fds.count;
   assert_int_equal(recv_fds(sock, (fd_t *)world_hole, 4, &out), EFAULT);
   assert_int_equal(world_process.fds.count, count); /* none stays */
+  struct recv_in in = {NULL, 0, got, 4, 0};
+  assert_int_equal(send(sock, "", list, 2), 0);
+  assert_int_equal(sys_sock_recv(t, sock, &in, (struct recv_out *)world_hole), EFAULT);
+  assert_int_equal(world_process.fds.count, count);
+}
+
+static void test_more_descriptors_than_room(void **state) {
+  struct recv_out out;
+  fd_t sock = add(&socket_ops, SOCKET, 0), other = add(&other_ops, 0x111, 0x222);
+  fd_t list[40], got[40];
+  for (int i = 0; i < 40; i++)
+    list[i] = other;
+  assert_int_equal(send(sock, "", list, 40), 0);
+  assert_int_equal(recv_fds(sock, got, 30, &out), 0);
+  assert_int_equal(out.ro_fdslen, 30);
+  assert_int_equal(out.ro_flags, SOCK_RECV_FDS_TRUNCATED);
+  assert_int_equal(got[29], 31);
+  assert_int_equal(entry_of(other)->file->refs, 1 + 30); /* the rest is closed */
+  assert_int_equal(send(sock, "", list, 40), 0);
+  world_allocations_left = 0; /* not even for the list of numbers */
+  assert_int_equal(recv_fds(sock, got, 40, &out), 0);
+  world_allocations_left = -1;
+  assert_int_equal(out.ro_fdslen, 0);
+  assert_int_equal(out.ro_flags, SOCK_RECV_FDS_TRUNCATED);
+  assert_int_equal(entry_of(other)->file->refs, 1 + 30);
+}
+
+/* It watches descriptors of its own process. */
+static void test_poll_descriptors_stay(void **state) {
+  fd_t sock = add(&socket_ops, SOCKET, 0), other = add(&other_ops, 0x111, 0x222);
+  entry_of(other)->file->type = FILETYPE_POLL;
+  assert_int_equal(send(sock, "x", &other, 1), ENOTSUP);
 }
 
 /* No number left, or no memory for a larger table: the rest counts as truncated. */
@@ -225,42 +246,12 @@ static void test_descriptors_without_numbers(void **state) {
   for (int i = 0; i < 12; i++)
     assert_int_equal(fd_install(&world_process.fds, file_ref(entry_of(other)->file), 0, 0, &fd), 0);
   assert_int_equal(send(sock, "", list, 3), 0);
-  world_allocations_left = 1; /* for the message, not for the table */
+  world_allocations_left = 0; /* for a larger table */
   assert_int_equal(recv_fds(sock, got, 4, &out), 0);
   world_allocations_left = -1;
   assert_int_equal(out.ro_fdslen, 2);
   assert_int_equal(out.ro_flags, SOCK_RECV_FDS_TRUNCATED);
   assert_int_equal(entry_of(other)->file->refs, 1 + 12 + 2);
-}
-
-static void test_accept(void **state) {
-  struct sockstat st, zero = {0};
-  fd_t conn = 77;
-  fd_t sock = add(&listener_ops, SUPERSET, 0x1ffffffffff);
-  fd_t plain = add(&socket_ops, SUPERSET, 0x1ffffffffff), weak = add(&listener_ops, SOCKET, ~0ull);
-  assert_int_equal(sys_sock_accept(t, 99, NULL, &conn), EBADF);
-  assert_int_equal(sys_sock_accept(t, weak, NULL, &conn), ENOTCAPABLE);
-  assert_int_equal(sys_sock_accept(t, plain, NULL, &conn), EINVAL);
-  next_error = EAGAIN;
-  assert_int_equal(sys_sock_accept(t, sock, NULL, &conn), EAGAIN);
-  next_error = 0;
-  assert_int_equal(conn, 77);
-  assert_int_equal(sys_sock_accept(t, sock, NULL, &conn), 0);
-  assert_int_equal(conn, 3);
-  assert_int_equal(entry_of(conn)->base, SUPERSET);
-  assert_int_equal(entry_of(conn)->inheriting, 0x1ffffffffff);
-  memset(&st, 0xee, sizeof st);
-  assert_int_equal(sys_sock_accept(t, sock, &st, &conn), 0);
-  assert_memory_equal(&st, &zero, sizeof st);
-  entry_of(sock)->inheriting = RIGHT_FD_READ | RIGHT_FILE_READDIR;
-  assert_int_equal(sys_sock_accept(t, sock, NULL, &conn), 0);
-  assert_int_equal(entry_of(conn)->base, RIGHT_FD_READ);
-  assert_int_equal(entry_of(conn)->inheriting, RIGHT_FD_READ | RIGHT_FILE_READDIR);
-  uint32_t count = world_process.fds.count;
-  assert_int_equal(sys_sock_accept(t, sock, NULL, (fd_t *)world_hole), EFAULT);
-  assert_int_equal(sys_sock_accept(t, sock, (void *)world_hole, &conn), EFAULT);
-  assert_int_equal(world_process.fds.count, count);
-  assert_int_equal(files, count); /* the connections that nobody can name are closed */
 }
 
 int main(void) {
@@ -270,7 +261,8 @@ int main(void) {
       cmocka_unit_test_teardown(test_shutdown, end),
       cmocka_unit_test_teardown(test_descriptors, end),
       cmocka_unit_test_teardown(test_descriptors_without_numbers, end),
-      cmocka_unit_test_teardown(test_accept, end),
+      cmocka_unit_test_teardown(test_more_descriptors_than_room, end),
+      cmocka_unit_test_teardown(test_poll_descriptors_stay, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,6 @@ inbox: !file {tmpfs: 64K, rights: [file_open, file_create_file], inheriting: [fd
 listener: !socket {bind: 0.0.0.0:8080, rights: [sock_accept, fd_read]}
 """,
           "pages": "file: !file\n  path: pages\n", "listener": "listener: !socket\n  bind: 0.0.0.0:8080\n"}
-# Calls that the kernel does not have yet; everything about them may answer ENOSYS.
-NOT_YET = {"fd_create2"}
 
 
 def sources(arch, name):

@@ -80,6 +80,31 @@ static bool pattern(const uint8_t *p, size_t n) {
 
 /* ---- Accepting ---- */
 
+static void check_names(cloudabi_fd_t fd, const struct cloudabi_sockstat *accepted) {
+  struct cloudabi_sockstat st;
+  memset(&st, 0xee, sizeof(st));
+  check_err("sock_stat_get", "a flag that is none", cloudabi_sys_sock_stat_get(fd, &st, 2),
+            CLOUDABI_EINVAL);
+  check_err("sock_stat_get", "a closed number", cloudabi_sys_sock_stat_get(RAW_BAD_FD, &st, 0),
+            CLOUDABI_EBADF);
+  check("sock_stat_get", "failures leave the result alone", raw_all(&st, sizeof(st), 0xee));
+  check_err("sock_stat_get", "a connection", cloudabi_sys_sock_stat_get(fd, &st, 0), 0);
+  check("sock_stat_get", "a connection: our address",
+        st.ss_sockname.sa_family == CLOUDABI_AF_INET && st.ss_sockname.sa_inet.addr[0] == 10 &&
+            st.ss_sockname.sa_inet.port == 8080);
+  check("sock_stat_get", "a connection: the peer's address, as accept told it",
+        memcmp(&st.ss_peername, &accepted->ss_peername, 20) == 0);
+  check("sock_stat_get", "a connection: no error, not listening",
+        st.ss_error == 0 && st.ss_state == 0);
+  check_err("sock_stat_get", "a listener", cloudabi_sys_sock_stat_get(listener, &st, 1), 0);
+  check("sock_stat_get", "a listener: its port, no peer, accepting",
+        st.ss_sockname.sa_inet.port == 8080 && st.ss_peername.sa_family == CLOUDABI_AF_UNSPEC &&
+            st.ss_state == CLOUDABI_SOCKSTATE_ACCEPTCONN);
+  check_err("sock_listen", "a listener of the network", cloudabi_sys_sock_listen(listener, 5), 0);
+  check_err("sock_listen", "a connection of the network", cloudabi_sys_sock_listen(fd, 5),
+            CLOUDABI_EINVAL);
+}
+
 static void check_listener(void) {
   struct cloudabi_fdstat st;
   struct cloudabi_event ev;
@@ -107,7 +132,11 @@ static void check_listener(void) {
             ev.type == CLOUDABI_EVENTTYPE_FD_READ && ev.fd_readwrite.fd == listener);
   memset(&names, 0xee, sizeof(names));
   check_err("sock_accept", "a connection", cloudabi_sys_sock_accept(listener, &names, &fd), 0);
-  check("sock_accept", "the names of both ends are not told", raw_all(&names, 40, 0));
+  check("sock_accept", "the name of the peer alone is told",
+        raw_all(&names.ss_sockname, 20, 0) && names.ss_peername.sa_family == CLOUDABI_AF_INET &&
+            names.ss_peername.sa_inet.addr[0] == 10 && names.ss_peername.sa_inet.port != 0 &&
+            names.ss_error == 0 && names.ss_state == 0);
+  check_names(fd, &names);
   cloudabi_sys_fd_stat_get(fd, &st);
   check_eq("sock_accept", "a connection's type", st.fs_filetype, CLOUDABI_FILETYPE_SOCKET_STREAM);
   check_eq("sock_accept", "a connection's flags", st.fs_flags, 0);
