@@ -13,7 +13,7 @@ GUEST = "tests/guest"
 PROGRAMS = {"clock": (), "random": (), "fd": ("dir", "digits"), "mem": ("dir", "pages"), "file": ("dir", "digits"),
             "names": ("dir", "digits"), "lock": (), "poll": ("dir", "digits"), "thread": (), "proc": ("dir", "digits"), "start": (),
             "order": ("dir", "digits"), "pointers": ("dir", "digits"), "limits": ("dir", "digits"),
-            "sock": ("dir", "listener"), "grants": ("limited",), "lock_shared": ("tmp",), "shm": (),
+            "sock": ("dir", "listener"), "grants": ("limited",), "lock_shared": ("tmp",), "lock_fork": (), "shm": (),
             "tmp_names": ("tmp", "other", "dir"), "tmp_open": ("tmp",), "tmp_files": ("tmp",), "tmp_dirs": ("tmp",),
             "tmp_stat": ("tmp", "other"), "tmp_rights": ("tmp",), "tmp_room": ("small", "large")}
 GRANTS = {"dir": "dir: !file\n  path: tree\n", "digits": "file: !file\n  path: digits\n",
