@@ -13,7 +13,7 @@ CALLS = int(os.environ.get("VIRGA_FUZZ_CALLS", 1000000))
 SEED = int(os.environ.get("VIRGA_FUZZ_SEED", 1))
 SOURCES = [f"tests/guest/fuzz/{name}.c" for name in ("fuzz", "generate", "judge")]
 # What the fuzzer leaves out, and what needs a connection or is not there yet.
-NEVER = {"proc_exit", "proc_exec", "proc_fork", "thread_exit", "thread_tcb_set", "fd_create2",
+NEVER = {"proc_exit", "proc_exec", "thread_exit", "thread_tcb_set", "fd_create2",
          "sock_accept", "sock_bind", "sock_connect", "sock_listen", "sock_recv", "sock_send", "sock_shutdown", "sock_stat_get"}
 
 
@@ -27,8 +27,9 @@ def test_fuzz_calls(arch, threads, tmp_path):
     with Machine(arch, image) as machine:
         _, status, last = machine.wait_end()
         assert (status, last) == (0, "exit status 0"), machine.console[-4000:]
+        assert "wrong:" not in machine.console, machine.console[-4000:]  # of a child
         made, succeeded = (int(word, 16) for word in machine.console.split("made ")[1].split()[0:4:3])
         assert made >= CALLS // 2
         assert succeeded > made // 10, "most calls are refused at once: the fuzzer reaches nothing"
         never = set(machine.console.split("never succeeded:")[1].split("\n")[0].split())
-        assert not never - NEVER, "the fuzzer reaches too little"
+        assert not never - NEVER or CALLS < 1000000, "the fuzzer reaches too little"

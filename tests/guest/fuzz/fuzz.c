@@ -29,8 +29,15 @@ static void say_number(uint64_t n) {
   say(p);
 }
 
+/* Only one speaks. */
+static void take_floor(void) {
+  while (atomic_exchange(&fuzz.speaking, true))
+    raw_sleep(1000 * RAW_MS);
+}
+
 static _Noreturn void accuse(const struct fuzz_call *c, cloudabi_errno_t result,
                              const char *wrong) {
+  take_floor();
   say("\nwrong: ");
   say(c->call->name);
   for (unsigned i = 0; i < c->call->count; i++)
@@ -43,7 +50,10 @@ static _Noreturn void accuse(const struct fuzz_call *c, cloudabi_errno_t result,
   cloudabi_sys_proc_exit(1);
 }
 
-static _Noreturn void finish(void) {
+static _Noreturn void finish(const struct fuzz_worker *w) {
+  if (w->left > 0)
+    cloudabi_sys_proc_exit(0); /* in a child, which nobody asks */
+  take_floor();
   say("\nmade");
   say_number(fuzz.made);
   say(" calls, succeeded");
@@ -59,6 +69,18 @@ static _Noreturn void finish(void) {
   cloudabi_sys_proc_exit(0);
 }
 
+/* A child has one thread, its own copy of all that this program knows, and few calls to make. */
+static void become_child(struct fuzz_worker *w, const struct fuzz_call *c) {
+  cloudabi_tid_t tid;
+  memcpy(&tid, (const void *)(uintptr_t)c->args[1], sizeof(tid));
+  w->thread.own = tid;
+  w->left = 1 + fuzz_below(w, 40);
+  for (unsigned i = 0; i < FUZZ_FDS; i++) { /* poll sets stay behind */
+    if (w->fds[i].type == FUZZ_FILETYPE_POLL)
+      w->fds[i].open = false;
+  }
+}
+
 static void work(struct raw_thread *t) {
   struct fuzz_worker *w = t->arg;
   struct fuzz_call c;
@@ -70,6 +92,10 @@ static void work(struct raw_thread *t) {
       fuzz_adopt(w);
     fuzz_generate(w, &c);
     cloudabi_errno_t result = table_make(c.call, c.args);
+    if (fuzz_is_child(&c, result))
+      become_child(w, &c);
+    else if (w->left > 0 && --w->left == 0)
+      cloudabi_sys_proc_exit(fuzz_below(w, 3));
     fuzz.made++;
     fuzz.succeeded += result == 0;
     fuzz.successes[c.call - table] += result == 0;
@@ -77,7 +103,7 @@ static void work(struct raw_thread *t) {
     if (wrong != NULL)
       accuse(&c, result, wrong);
   }
-  finish();
+  finish(w);
 }
 
 /* Memory with nothing behind it for a terabyte. */

@@ -40,6 +40,7 @@ struct fuzz_stack { /* of a thread that a worker starts */
 };
 
 struct fuzz_worker {
+  unsigned left; /* calls until the end, of a worker in a child process; 0: it is in no child */
   struct raw_thread thread;
   uint64_t random;
   struct fuzz_fd fds[FUZZ_FDS];
@@ -63,7 +64,7 @@ struct fuzz_shared {
   cloudabi_fd_t out, granted[FUZZ_GRANTED];
   uint64_t limit;
   unsigned workers;
-  _Atomic bool ready;
+  _Atomic bool ready, speaking;
   _Atomic uint64_t made, succeeded;
   _Atomic uint64_t successes[FUZZ_CALLS_MAX]; /* by place in the table of calls */
   _Atomic uint32_t words[FUZZ_WORDS];
@@ -88,6 +89,12 @@ void fuzz_generate(struct fuzz_worker *w, struct fuzz_call *c);
 
 /* Compares a result with the model and brings the model up to date. NULL, or what must not be. */
 const char *fuzz_judge(struct fuzz_worker *w, const struct fuzz_call *c, cloudabi_errno_t result);
+
+/* Whether a call may well succeed with this as its first or second descriptor. */
+bool fuzz_fits(const struct fuzz_call *c, unsigned which, const struct fuzz_fd *fd);
+
+/* Whether this is the child that a call has made. */
+bool fuzz_is_child(const struct fuzz_call *c, cloudabi_errno_t result);
 
 /* A copy of one of the granted descriptors enters the model. */
 void fuzz_adopt(struct fuzz_worker *w);

@@ -6,8 +6,7 @@
  */
 #include "fuzz.h"
 
-static const char *const left_out[] = {"proc_exit", "proc_exec", "proc_fork", "thread_exit",
-                                       "thread_tcb_set"};
+static const char *const left_out[] = {"proc_exit", "thread_exit", "thread_tcb_set"};
 
 static const char *const paths[] = {
     "a.txt",   "sub",      "sub/b.txt", "link", "dirlink/b.txt", "nothing", ".",
@@ -98,6 +97,9 @@ static cloudabi_rights_t some_rights(struct fuzz_worker *w) {
 static uint32_t some_fd(struct fuzz_worker *w, struct fuzz_call *c) {
   static const uint32_t closed[] = {60000, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
   struct fuzz_fd *fd = &w->fds[fuzz_below(w, FUZZ_FDS)];
+  unsigned tries = one_in(w, 3) ? 0 : 20;
+  while (tries-- > 0 && !fuzz_fits(c, c->fds, fd))
+    fd = &w->fds[fuzz_below(w, FUZZ_FDS)];
   if (!fd->open || one_in(w, 20))
     fd = NULL;
   c->fd[c->fds++] = fd;
@@ -358,7 +360,15 @@ static void some_open(struct fuzz_worker *w, struct fuzz_call *c) {
   c->args[5] = (uintptr_t)w->out;
 }
 
-static bool usable(const struct table_call *call) {
+/* Not where another worker could lose the answer: who am I? */
+static void some_fork(struct fuzz_worker *w, struct fuzz_call *c) {
+  c->args[0] = one_in(w, 8) ? 0xffffffff80100000 : (uintptr_t)w->out;
+  c->args[1] = one_in(w, 8) ? 0xffffffff80100000 : (uintptr_t)w->out + 8;
+}
+
+static bool usable(struct fuzz_worker *w, const struct table_call *call) {
+  if (is(call->name, "proc_fork") && (w->left > 0 || !one_in(w, 40)))
+    return false; /* it takes long */
   for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
     if (is(call->name, left_out[i]))
       return false;
@@ -370,9 +380,11 @@ void fuzz_generate(struct fuzz_worker *w, struct fuzz_call *c) {
   memset(c, 0, sizeof(*c));
   do
     c->call = &table[fuzz_below(w, table_count)];
-  while (!usable(c->call));
+  while (!usable(w, c->call));
   if (is(c->call->name, "poll")) {
     some_poll(w, c);
+  } else if (is(c->call->name, "proc_fork")) {
+    some_fork(w, c);
   } else if (is(c->call->name, "poll_fd")) {
     some_poll_fd(w, c);
   } else if (is(c->call->name, "thread_create")) {

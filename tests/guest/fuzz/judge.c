@@ -32,6 +32,7 @@ static const struct {
     {"file_unlink", R(FILE_UNLINK), 0},
     {"mem_map", R(MEM_MAP), 0},
     {"poll_fd", 0, 0}, /* by what is asked of it */
+    {"proc_exec", R(PROC_EXEC), 0},
     {"sock_accept", R(SOCK_ACCEPT), 0},
     {"sock_recv", R(FD_READ), 0},
     {"sock_send", R(FD_WRITE), 0},
@@ -45,6 +46,23 @@ static const char *const changes[] = {"fd_pwrite",   "file_allocate", "file_crea
 
 static bool is(const struct fuzz_call *c, const char *name) {
   return strcmp(c->call->name, name) == 0;
+}
+
+static bool is_change(const struct fuzz_call *c) {
+  for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+    if (is(c, changes[i]))
+      return true;
+  }
+  return false;
+}
+
+bool fuzz_fits(const struct fuzz_call *c, unsigned which, const struct fuzz_fd *fd) {
+  cloudabi_rights_t needed = 0;
+  for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+    if (is(c, needs[i].name))
+      needed = which == 0 ? needs[i].first : needs[i].second;
+  }
+  return fd->open && (needed & ~fd->base) == 0 && (fd->tmp || !is_change(c));
 }
 
 /* The rights beyond those of the table. */
@@ -71,9 +89,7 @@ static cloudabi_rights_t more_needed(const struct fuzz_call *c) {
 
 /* What is read-only stays as it is. */
 static const char *judge_change(const struct fuzz_call *c) {
-  bool change = false;
-  for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-    change = change || is(c, changes[i]);
+  bool change = is_change(c);
   if (is(c, "file_stat_put") && (uint16_t)c->args[4] == 0)
     change = false;
   if (is(c, "file_open") && (c->args[3] & CLOUDABI_O_TRUNC) != 0)
@@ -90,6 +106,8 @@ static const char *judge_change(const struct fuzz_call *c) {
 static const char *judge_rights(const struct fuzz_call *c) {
   if (is(c, "sock_accept"))
     return "nobody connects";
+  if (is(c, "proc_exec"))
+    return "there is no program";
   for (unsigned i = 0; i < c->fds; i++) {
     if (c->fd[i] == NULL)
       return "its descriptor is not open";
@@ -194,10 +212,21 @@ static const char *judge_create1(struct fuzz_worker *w, const struct fuzz_call *
   return "there is no such type";
 }
 
+bool fuzz_is_child(const struct fuzz_call *c, cloudabi_errno_t result) {
+  return is(c, "proc_fork") && result == 0 && result_fd(c, 0) == CLOUDABI_PROCESS_CHILD;
+}
+
+static const char *judge_fork(struct fuzz_worker *w, const struct fuzz_call *c) {
+  const cloudabi_rights_t process = R(FILE_STAT_FGET) | R(POLL_PROC_TERMINATE);
+  return fuzz_is_child(c, 0) ? NULL : enter(w, result_fd(c, 0), process, 0, true, false);
+}
+
 static const char *update(struct fuzz_worker *w, const struct fuzz_call *c) {
   struct fuzz_fd *fd = c->fd[0];
   if (is(c, "fd_close")) {
     fd->open = false;
+  } else if (is(c, "proc_fork")) {
+    return judge_fork(w, c);
   } else if (is(c, "fd_create1")) {
     return judge_create1(w, c);
   } else if (is(c, "fd_dup")) {
