@@ -68,7 +68,7 @@ static bool read_program(struct builder *builder) {
     return report_plain(builder->report, "%s: %s; accepted: a static CloudABI program for %s", path,
                         why, machine_name(machine));
   }
-  builder->retired = elf_is_retired(builder->program.bytes, &image, machine);
+  builder->retired = elf_is_retired(&file.file, &image, machine);
   return true;
 }
 

@@ -14,6 +14,8 @@
 #define NAME_MIN 7
 #define PREFIX "cloudabi_sys_" /* may stand before a name */
 #define PREFIX_LENGTH (sizeof PREFIX - 1)
+#define OVERLAP 32 /* more than the longest name with all that belongs to it */
+#define PIECE 512
 
 static const struct {
   const char *name;
@@ -53,7 +55,8 @@ static void judge_word(struct finds *finds, const uint8_t *word, size_t n) {
   finds->always = finds->always || equal(word, n, always, sizeof always - 1);
 }
 
-static void find_names(struct finds *finds, const uint8_t *bytes, size_t n) {
+/* `first`: what is before the bytes can't belong to a name in them. */
+static void find_names(struct finds *finds, const uint8_t *bytes, size_t n, bool first) {
   size_t done = 0; /* what lies before belongs to words that were judged */
   for (size_t i = NAME_MIN - 1; i < n; i += NAME_MIN) {
     if (!is_letter(bytes[i]))
@@ -63,7 +66,7 @@ static void find_names(struct finds *finds, const uint8_t *bytes, size_t n) {
       start--;
     while (end < n && is_letter(bytes[end]))
       end++;
-    if (end < n && bytes[end] == '\0')
+    if (end < n && bytes[end] == '\0' && (start > 0 || first))
       judge_word(finds, bytes + start, end - start);
     done = end;
     i = end; /* no letter: the next word may begin behind it */
@@ -71,8 +74,8 @@ static void find_names(struct finds *finds, const uint8_t *bytes, size_t n) {
 }
 
 /* SYSCALL. Two bytes may be many things; not code is what two zeroes follow, but a number. */
-static bool has_x86_trap(const uint8_t *bytes, size_t n) {
-  for (size_t i = 0; i + 1 < n; i++) {
+static bool has_x86_trap(const uint8_t *bytes, size_t n, bool last) {
+  for (size_t i = 0; i + 1 < n && (last || i + 3 < n); i++) {
     if (bytes[i] == 0x0f && bytes[i + 1] == 0x05 &&
         !(i + 3 < n && bytes[i + 2] == 0 && bytes[i + 3] == 0))
       return true;
@@ -89,22 +92,34 @@ static bool has_a64_trap(const uint8_t *bytes, size_t n) {
   return false;
 }
 
-static bool has_trap(const uint8_t *bytes, size_t n, unsigned machine) {
-  return machine == ELF_MACHINE_X86_64 ? has_x86_trap(bytes, n) : has_a64_trap(bytes, n);
+static bool has_trap(const uint8_t *bytes, size_t n, bool last, unsigned machine) {
+  return machine == ELF_MACHINE_X86_64 ? has_x86_trap(bytes, n, last) : has_a64_trap(bytes, n);
 }
 
-bool elf_is_retired(const void *file, const struct elf_image *image, unsigned machine) {
+/* By pieces: so much of each is in the next one again that no name and no instruction is missed. */
+static void look_at(struct finds *finds, struct elf_file *file, const struct elf_segment *s,
+                    unsigned machine) {
+  uint8_t piece[PIECE];
+  bool code = (s->flags & ELF_EXECUTE) != 0;
+  for (uint64_t at = 0; !finds->retired; at += PIECE - OVERLAP) {
+    uint64_t left = s->filesz_bytes - at;
+    size_t n = left < PIECE ? (size_t)left : PIECE;
+    if (!elf_file_read(file, s->offset + at, piece, n))
+      return;
+    find_names(finds, piece, n, at == 0);
+    if (code && !finds->always && !finds->trap)
+      finds->trap = has_trap(piece, n, left <= PIECE, machine);
+    if (left <= PIECE)
+      return;
+  }
+}
+
+bool elf_is_retired(struct elf_file *file, const struct elf_image *image, unsigned machine) {
   struct finds finds = {0};
-  const uint8_t *bytes = file;
   for (unsigned i = 0; i < image->segment_count; i++) {
     const struct elf_segment *s = &image->segments[i];
-    if ((s->flags & ELF_WRITE) == 0)
-      find_names(&finds, bytes + s->offset, s->filesz_bytes);
+    if ((s->flags & ELF_WRITE) == 0 && s->filesz_bytes > 0)
+      look_at(&finds, file, s, machine);
   }
-  for (unsigned i = 0; i < image->segment_count; i++) {
-    const struct elf_segment *s = &image->segments[i];
-    if ((s->flags & ELF_EXECUTE) != 0 && !finds.retired && !finds.always)
-      finds.trap = finds.trap || has_trap(bytes + s->offset, s->filesz_bytes, machine);
-  }
-  return finds.retired || finds.trap;
+  return finds.retired || (finds.trap && !finds.always);
 }

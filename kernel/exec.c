@@ -12,6 +12,7 @@
 
 #include "kernel/aspace.h"
 #include "kernel/cpu.h"
+#include "kernel/elf_era.h"
 #include "kernel/elf_source.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
@@ -23,6 +24,7 @@
 #define STACK_BYTES (1ul << 20)
 #define GUARD_BYTES (16 * PAGE_SIZE)
 #define STACK_WORDS_BYTES 256 /* at most what arch_user_stack_init() writes */
+#define PAUSE_BYTES 65536u    /* read without a pause */
 #define PROT_ANY (PROT_READ | PROT_WRITE | PROT_EXEC)
 
 _Static_assert(ELF_EXECUTE == PROT_EXEC && ELF_WRITE == PROT_WRITE && ELF_READ == PROT_READ,
@@ -41,6 +43,8 @@ struct load {
   struct uio *argdata;
   size_t argdata_bytes;
   struct elf_source source;
+  bool (*read)(struct elf_file *file, uint64_t offset, void *to, size_t n); /* the source's own */
+  size_t read_bytes;                                                        /* since a pause */
   struct elf_image image;
   struct memobj *file;
   uintptr_t bias; /* where address 0 of the file lies */
@@ -252,6 +256,24 @@ static errno_t load(struct load *l, const uint8_t uuid[16], tid_t tid, const cha
   return e == ERANGE ? ENOEXEC : e; /* the file has become shorter meanwhile */
 }
 
+/* Long work on a long file: now and then it is others' turn. */
+static bool read_with_pauses(struct elf_file *elf, uint64_t offset, void *to, size_t n) {
+  struct load *l = container_of(elf, struct load, source.elf);
+  l->read_bytes += n;
+  if (l->read_bytes >= PAUSE_BYTES) {
+    l->read_bytes = 0;
+    if (thread_pause() != 0)
+      return false;
+  }
+  return l->read(elf, offset, to, n);
+}
+
+static bool is_retired(struct load *l) {
+  l->read = l->source.elf.read;
+  l->source.elf.read = read_with_pauses;
+  return elf_is_retired(&l->source.elf, &l->image, ARCH_ELF_MACHINE);
+}
+
 /* The message lies in what is about to be freed. */
 static const char *keep_reason(const char *reason) {
   static char text[ELF_WHY_BYTES];
@@ -262,7 +284,7 @@ static const char *keep_reason(const char *reason) {
 }
 
 errno_t exec_load(struct file *program, struct uio *argdata, const uint8_t uuid[16], tid_t tid,
-                  struct exec_image *image, const char **why) {
+                  struct exec_image *image, bool *retired, const char **why) {
   struct load *l = kzalloc(sizeof *l);
   if (l == NULL)
     return ENOMEM;
@@ -272,6 +294,8 @@ errno_t exec_load(struct file *program, struct uio *argdata, const uint8_t uuid[
   errno_t e = parse(l, program, &reason);
   if (e == 0)
     e = load(l, uuid, tid, &reason);
+  if (e == 0 && retired != NULL)
+    *retired = is_retired(l);
   if (e == 0) {
     *image = (struct exec_image){l->as, file_ref(program), l->bias, l->start};
   } else {

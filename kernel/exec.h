@@ -21,11 +21,13 @@ struct exec_image {
 };
 
 /* Makes an address space with the program's segments, argument data (all of `argdata`), stack,
- * auxiliary vector, TCB and vDSO. `tid` is the number of the thread that will run it. EACCES: it is
+ * auxiliary vector, TCB and vDSO. `tid` is the number of the thread that will run it. `retired`,
+ * if it is not NULL, is told whether the program expects the rights of retired calls (elf_era.h),
+ * for which most of the file is read. EACCES: it is
  * no regular file; ENOEXEC: no program for this machine (`why` for a person if it is not NULL; it
  * stays valid until the next call); ENOMEM; EFAULT: argdata; EIO. */
 errno_t exec_load(struct file *program, struct uio *argdata, const uint8_t uuid[16], tid_t tid,
-                  struct exec_image *image, const char **why);
+                  struct exec_image *image, bool *retired, const char **why);
 /* Frees an image that no process took over (process_become()). */
 void exec_image_destroy(struct exec_image *image);
 

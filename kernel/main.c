@@ -63,7 +63,7 @@ static void program_load(struct thread *thread) {
   const char *why = "";
   struct uio uio;
   uio_init_kernel(&uio, (void *)argdata, argdata_bytes);
-  errno_t e = exec_load(program, &uio, process_first->uuid, thread->tid, &image, &why);
+  errno_t e = exec_load(program, &uio, process_first->uuid, thread->tid, &image, NULL, &why);
   if (e == ENOMEM)
     boot_fail("not enough memory for the program; give the machine more (-m)");
   if (e != 0)

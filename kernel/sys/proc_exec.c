@@ -27,9 +27,9 @@ static errno_t select_fds(struct fdtable *to, struct fdtable *from, const fd_t *
   return e;
 }
 
-/* All that may fail. On success `image` and `fds` are the caller's. */
+/* All that may fail. On success `image`, `retired` and `fds` are the caller's. */
 static errno_t prepare(struct thread *t, fd_t fd, struct uio *argdata, const fd_t *list, size_t n,
-                       struct exec_image *image, struct fdtable *fds) {
+                       struct exec_image *image, bool *retired, struct fdtable *fds) {
   struct process *p = t->process;
   struct file *program;
   errno_t e = fd_get(&p->fds, fd, RIGHT_PROC_EXEC, &program);
@@ -41,7 +41,7 @@ static errno_t prepare(struct thread *t, fd_t fd, struct uio *argdata, const fd_
   if (e == 0)
     e = select_fds(fds, &p->fds, list, n);
   if (e == 0)
-    e = exec_load(program, argdata, p->uuid, t->tid, image, NULL);
+    e = exec_load(program, argdata, p->uuid, t->tid, image, retired, NULL);
   file_unref(program);
   if (e != 0)
     fdtable_destroy(fds);
@@ -54,8 +54,9 @@ errno_t sys_proc_exec(struct thread *t, fd_t fd, const void *data, size_t data_l
   struct exec_image image;
   struct fdtable table;
   struct uio argdata;
+  bool retired;
   uio_init_user_buffer(&argdata, (void *)(uintptr_t)data, data_len);
-  errno_t e = prepare(t, fd, &argdata, fds, fds_len, &image, &table);
+  errno_t e = prepare(t, fd, &argdata, fds, fds_len, &image, &retired, &table);
   if (e != 0)
     return e;
   e = thread_end_others();
@@ -65,8 +66,10 @@ errno_t sys_proc_exec(struct thread *t, fd_t fd, const void *data, size_t data_l
     return e;
   }
   process_become(p, &image);
+  p->retired_rights = retired;
   fdtable_destroy(&p->fds);
   p->fds = table;
+  t->raw = false;          /* whatever the call was that does not return */
   thread_return_to_user(); /* what every way out of the kernel does */
   arch_user_enter(&image.start);
 }

@@ -19,7 +19,7 @@ static bool is_retired(unsigned machine) {
   const char *why;
   elf_memory_init(&file, elf.bytes, elf.size);
   assert_true(elf_parse(&file.file, machine, &image, &why));
-  return elf_is_retired(elf.bytes, &image, machine);
+  return elf_is_retired(&file.file, &image, machine);
 }
 
 static void begin(void) {
@@ -90,6 +90,41 @@ static void test_edges(void **state) {
   assert_false(is_retired(ELF_MACHINE_X86_64));
 }
 
+/* The file is read in pieces of 512 bytes: a name may lie anywhere. */
+static void test_pieces(void **state) {
+  (void)state;
+  static const char longest[] = "cloudabi_sys_thread_tcb_set";
+  for (size_t at = 0x300 - 100; at + sizeof longest <= 0x400; at++) {
+    assert_true(with(at, longest, sizeof longest));
+    begin();
+    elf.bytes[at - 1] = 'x'; /* the name is another then, also where it begins a piece */
+    memcpy(elf.bytes + at, longest + 13, sizeof longest - 13);
+    assert_false(is_retired(ELF_MACHINE_X86_64));
+  }
+}
+
+/* What can't be read is not of another time. */
+static bool no_read(struct elf_file *file, uint64_t offset, void *to, size_t n) {
+  return false;
+}
+
+static void test_unreadable(void **state) {
+  (void)state;
+  struct elf_memory memory;
+  struct elf_image image;
+  const char *why;
+  begin();
+  memcpy(elf.bytes + CONSTANTS, "poll_fd", 8);
+  elf_memory_init(&memory, elf.bytes, elf.size);
+  assert_true(elf_parse(&memory.file, ELF_MACHINE_X86_64, &image, &why));
+  memory.file.read = no_read;
+  assert_false(elf_is_retired(&memory.file, &image, ELF_MACHINE_X86_64));
+  memory.file.read = NULL;
+  image.segments[0].offset = elf.size; /* it has become shorter */
+  image.segment_count = 1;
+  assert_false(elf_is_retired(&memory.file, &image, ELF_MACHINE_X86_64));
+}
+
 /* ---- Traps ---------------------------------------------------------------------------- */
 
 static void test_x86_traps(void **state) {
@@ -136,6 +171,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names),        cmocka_unit_test(test_what_is_no_name),
       cmocka_unit_test(test_among_others), cmocka_unit_test(test_edges),
+      cmocka_unit_test(test_pieces),       cmocka_unit_test(test_unreadable),
       cmocka_unit_test(test_x86_traps),    cmocka_unit_test(test_chance),
       cmocka_unit_test(test_a64_traps),
   };

@@ -1,6 +1,6 @@
 // sources: kernel/exec.c kernel/elf_parse.c kernel/elf_source.c kernel/aspace.c
 // sources: kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_print.c kernel/maptree.c
-// sources: kernel/memobj.c
+// sources: kernel/memobj.c kernel/elf_era.c
 // sources: kernel/heap.c kernel/page.c kernel/file.c kernel/uio.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* Loading a program: what it finds in its memory, and what is left when that fails. */
@@ -29,6 +29,13 @@ void log_printf(enum log_level level, const char *format, ...) {
 void random_bytes(void *buf, size_t n) {
   for (size_t i = 0; i < n; i++)
     ((uint8_t *)buf)[i] = (uint8_t)ram_random(256);
+}
+
+static unsigned pauses;
+
+errno_t thread_pause(void) {
+  pauses++;
+  return 0;
 }
 
 void thread_use_aspace(struct aspace *as) {
@@ -185,7 +192,7 @@ static errno_t load_from(const void *file, const void *argdata, size_t argdata_b
   struct uio uio;
   uio_init_kernel(&uio, (void *)(uintptr_t)argdata, argdata_bytes);
   program_bytes = file;
-  return exec_load(&program, &uio, uuid, 77, &image, why);
+  return exec_load(&program, &uio, uuid, 77, &image, NULL, why);
 }
 
 static uintptr_t load(const void *argdata, size_t argdata_bytes) {
@@ -229,6 +236,24 @@ static void test_program_is_mapped(void **state) {
   /* Relro: the start code takes the right to write away, and can't have a page both ways. */
   assert_int_equal(aspace_protect(image.aspace, bias + 0x2000, PAGE_SIZE, PROT_READ), 0);
   assert_prot(bias + 0x2000, PROT_READ);
+}
+
+/* Whoever wants to know is told of which era it is. */
+static void test_era(void **state) {
+  (void)state;
+  for (int retired = 0; retired < 2; retired++) {
+    struct uio uio;
+    bool told = !retired;
+    memcpy(elf.bytes + 0x300, "sock_bind", retired ? 10 : 8);
+    uio_init_kernel(&uio, NULL, 0);
+    program_bytes = (const char *)elf.bytes;
+    pauses = 0;
+    assert_int_equal(exec_load(&program, &uio, uuid, 77, &image, &told, NULL), 0);
+    assert_int_equal(told, retired);
+    assert_int_equal(pauses, 0); /* of so small a file */
+    exec_image_destroy(&image);
+    image.aspace = NULL;
+  }
 }
 
 static void test_auxiliary_vector(void **state) {
@@ -455,6 +480,7 @@ static void test_memory_taken(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_program_is_mapped),
+      TEST(test_era),
       TEST(test_auxiliary_vector),
       TEST(test_stack),
       TEST(test_argument_data_of_any_size),

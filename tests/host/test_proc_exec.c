@@ -17,9 +17,10 @@ static void new_program(uint64_t arg0, uint64_t arg1) {
 }
 
 errno_t exec_load(struct file *program, struct uio *argdata, const uint8_t uuid[16], tid_t tid,
-                  struct exec_image *image, const char **why) {
-  CHECK(why == NULL && tid == thread_current()->tid && uuid == me()->uuid);
+                  struct exec_image *image, bool *retired, const char **why) {
   exec_argdata_bytes = argdata->resid;
+  *retired = exec_argdata_bytes == 3;
+  CHECK(why == NULL && tid == thread_current()->tid && uuid == me()->uuid);
   struct aspace *as = exec_result == 0 ? space_new() : NULL;
   if (as == NULL)
     return exec_result != 0 ? exec_result : ENOMEM;
@@ -38,6 +39,7 @@ static void looks_after_exec(void) {
   CHECK(entry(p, 0)->base == 11 && entry(p, 1)->base == 10 && entry(p, 2)->base == 11);
   CHECK(entry(p, 0)->file == entry(p, 2)->file);
   CHECK(entry(p, 3) == NULL);
+  CHECK(p->retired_rights && !thread_current()->raw);
   CHECK(p->load_bias == 1234 && this_cpu()->aspace == p->aspace);
   CHECK(p->threads.next->next == &p->threads);
 }
