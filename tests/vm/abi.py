@@ -9,13 +9,15 @@ import socket
 from machine import LIMIT, Machine, compile_guest, make_image
 
 GUEST = "tests/guest"
+ERA = ("dir", "digits", "tmp", "listener")
 # Program and what it is granted besides "out".
 PROGRAMS = {"clock": (), "random": (), "fd": ("dir", "digits"), "mem": ("dir", "pages"), "file": ("dir", "digits"),
             "names": ("dir", "digits"), "lock": (), "poll": ("dir", "digits"), "thread": (), "proc": ("dir", "digits"), "start": (),
             "order": ("dir", "digits"), "pointers": ("dir", "digits"), "limits": ("dir", "digits"),
             "sock": ("dir", "listener"), "grants": ("limited",), "lock_shared": ("tmp",), "lock_fork": (), "shm": (),
             "tmp_names": ("tmp", "other", "dir"), "tmp_open": ("tmp",), "tmp_files": ("tmp",), "tmp_dirs": ("tmp",),
-            "tmp_stat": ("tmp", "other"), "tmp_rights": ("tmp",), "tmp_room": ("small", "large")}
+            "tmp_stat": ("tmp", "other"), "tmp_rights": ("tmp",), "tmp_room": ("small", "large"),
+            "traps": ("tmp", "listener"), **dict.fromkeys(("era_now", "era_names", "era_traps"), ERA)}
 GRANTS = {"dir": "dir: !file\n  path: tree\n", "digits": "file: !file\n  path: digits\n",
           "tmp": "tmp: !file {tmpfs: 4M}\n", "other": "other: !file {tmpfs: 1M}\n",
           "small": "tmp: !file {tmpfs: 64K}\n", "large": "large: !file {tmpfs: 1G}\n",

@@ -12,6 +12,11 @@
 #define STATE_FP 40
 #define STATE_OTHER 48
 
+/* struct trap, for traps.S: the registers before and after, in this order: rax rbx rcx rdx rsi rdi
+ * rbp r8…r15; then the flags before and after. */
+#define TRAP_REGISTERS 15
+#define TRAP_FLAGS (16 * TRAP_REGISTERS)
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
@@ -33,6 +38,27 @@ struct machine_state {
 #define MACHINE_FLAGS_OK(s) ((s)->flags == 0x202)
 /* What the processor starts with. */
 #define MACHINE_FP_OK(s) ((s)->fp == (0x37full << 32 | 0x1f80))
+
+/* Raw traps: where number, arguments and results go. */
+#define TRAP_NUMBER 0
+static const unsigned char trap_arguments[] = {5, 4, 3, 9, 7, 8};
+static const unsigned char trap_results[] = {0, 3};
+#define TRAP_MAY_CHANGE(i) ((i) == 2 || (i) == 10) /* rcx and r11, by the instruction itself */
+#define TRAP_FLAGS_BASE 0x202
+#define TRAP_CARRY 1
+
+/* A raw trap without arguments: what comes back in the first register. */
+static inline uint64_t machine_trap(uint64_t number) {
+  __asm__ volatile("syscall" : "+a"(number) : : "rcx", "rdx", "r11", "memory", "cc");
+  return number;
+}
+
+/* Whether the thread pointer is the one that was set: a word's address, here the word itself. */
+static inline int machine_tcb_is(const uint64_t *word) {
+  uint64_t v;
+  __asm__ volatile("mov %%fs:0, %0" : "=r"(v));
+  return v == *word;
+}
 #endif
 
 #endif
