@@ -58,7 +58,7 @@ static errno_t shm_set_stat(struct file *f, const struct filestat *st, fsflags_t
   uint64_t pages = (st->st_size + PAGE_SIZE - 1) >> PAGE_SHIFT;
   if ((flags & FILESTAT_SIZE) == 0)
     return ENOTSUP;
-  if (st->st_size > pc->size_bytes && pages + PAGE_RESERVE > pc->pages + page_free_count())
+  if (st->st_size > pc->size_bytes && pages + PAGE_RESERVE > pc->tree.pages + page_free_count())
     return ENOMEM;
   return pagecache_resize(pc, st->st_size);
 }

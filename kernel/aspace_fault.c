@@ -14,6 +14,7 @@
  */
 #include "kernel/mapping.h"
 #include "kernel/page.h"
+#include "kernel/pagecache.h"
 #include "kernel/string.h"
 
 /* A page of the mapping's own in the place of what is there: a copy of `from`, or zeroes where that
@@ -119,10 +120,11 @@ static errno_t fault_once(struct aspace *as, uintptr_t va, unsigned access) {
 }
 
 errno_t aspace_fault(struct aspace *as, uintptr_t va, unsigned access) {
-  errno_t e;
-  do
+  errno_t e = fault_once(as, va, access);
+  if (e == ENOMEM && pagecache_make_room(PAGE_RESERVE))
     e = fault_once(as, va, access);
-  while (e == EAGAIN);
+  while (e == EAGAIN)
+    e = fault_once(as, va, access);
   return e;
 }
 

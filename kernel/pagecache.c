@@ -1,10 +1,5 @@
 /*
- * Page caches: a radix tree of pages, and the bytes of a file in them.
- *
- * A tree of height 0 is the page of index 0 itself, so that a small file costs no node. Nodes
- * without anything below are freed when the file shrinks. The lowest bit of a page's slot says that
- * it is dirty; nodes count the dirty ones below them, so that these are found without a walk over
- * all.
+ * Page caches: the bytes of a file in a tree of pages.
  *
  * Called by file systems for read and write, and by aspace_fault.c through the memory object;
  * kernel lock; sleeps where the owner's operations do. Reference sections 2.8 and 6.
@@ -12,158 +7,67 @@
 #include "kernel/pagecache.h"
 
 #include "kernel/heap.h"
+#include "kernel/list.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
 #include "kernel/string.h"
 
-#define NODE_SHIFT 6
-#define NODE_SLOTS (1u << NODE_SHIFT)
+/* ---- Memory ---- */
 
-#define DIRTY 1ul /* in a page's slot */
+/* The caches whose pages can be read again, so that clean ones may go: the next one to lose some
+ * first. */
+static struct list refillable = LIST_INIT(refillable);
 
-struct node {
-  void *slots[NODE_SLOTS]; /* nodes, or pages below a node of height 1 */
-  unsigned used;
-  unsigned dirty; /* pages below it */
-};
+#define RECLAIM_BATCH 64
 
-/* ---- The tree ---------------------------------------------------------------------------------
- */
-
-static unsigned slot_of(uint64_t index, unsigned height) {
-  return (unsigned)(index >> (NODE_SHIFT * (height - 1))) & (NODE_SLOTS - 1);
-}
-
-static bool covers(const struct pagecache *pc, uint64_t index) {
-  return index >> (NODE_SHIFT * pc->height) == 0; /* 52 bits: never higher than 9 */
-}
-
-static void *page_of(void *slot) {
-  return (void *)((uintptr_t)slot & ~DIRTY);
-}
-
-static void *lookup(const struct pagecache *pc, uint64_t index) {
-  void *at = covers(pc, index) ? pc->root : NULL;
-  for (unsigned h = pc->height; h > 0 && at != NULL; h--)
-    at = ((struct node *)at)->slots[slot_of(index, h)];
-  return page_of(at);
-}
-
-/* Marks a page that is held as dirty, or as clean. */
-static void mark(struct pagecache *pc, uint64_t index, bool dirty) {
-  void **slot = &pc->root;
-  if (lookup(pc, index) == NULL)
-    return;
-  for (unsigned h = pc->height; h > 0; h--)
-    slot = &((struct node *)*slot)->slots[slot_of(index, h)];
-  if (((uintptr_t)*slot & DIRTY) == (dirty ? DIRTY : 0))
-    return;
-  *slot = (void *)((uintptr_t)*slot ^ DIRTY);
-  pc->dirty += dirty ? 1 : SIZE_MAX;
-  struct node *n = pc->height > 0 ? pc->root : NULL;
-  for (unsigned h = pc->height; h > 0; h--) {
-    n->dirty += dirty ? 1 : UINT32_MAX;
-    n = n->slots[slot_of(index, h)];
-  }
-}
-
-/* The first dirty page from *index on in what is at `at`, counted from its own first page. */
-static bool find_dirty(void *at, unsigned height, uint64_t *index) {
-  if (height == 0)
-    return ((uintptr_t)at & DIRTY) != 0;
-  struct node *n = at;
-  unsigned shift = NODE_SHIFT * (height - 1);
-  uint64_t below = *index & ((1ull << shift) - 1);
-  for (unsigned i = slot_of(*index, height); n->dirty > 0 && i < NODE_SLOTS; i++, below = 0) {
-    if (n->slots[i] == NULL || !find_dirty(n->slots[i], height - 1, &below))
-      continue;
-    *index = ((uint64_t)i << shift) + below;
-    return true;
-  }
-  return false;
-}
-
-static errno_t grow(struct pagecache *pc, uint64_t index) {
-  for (; !covers(pc, index); pc->height++) {
-    if (pc->root == NULL)
-      continue;
-    struct node *top = kzalloc(sizeof *top);
-    if (top == NULL)
-      return ENOMEM;
-    top->slots[0] = pc->root;
-    top->used = 1;
-    top->dirty = (unsigned)pc->dirty;
-    pc->root = top;
-  }
-  return 0;
-}
-
-/* Nodes made before an ENOMEM stay, for the next try or the next prune(). */
-static errno_t insert(struct pagecache *pc, uint64_t index, void *page) {
-  errno_t e = grow(pc, index);
-  struct node *parent = NULL;
-  void **slot = &pc->root;
-  for (unsigned h = pc->height; e == 0 && h > 0; h--) {
-    if (*slot == NULL) {
-      *slot = kzalloc(sizeof *parent);
-      if (*slot == NULL)
-        return ENOMEM;
-      if (parent != NULL)
-        parent->used++;
+/* Lets go of up to n clean pages that nobody maps, from where the last round ended. */
+static size_t reclaim_from(struct pagecache *pc, size_t n) {
+  size_t freed = 0;
+  uint64_t index = pc->reclaim_at;
+  while (freed < n && pagetree_next(&pc->tree, &index)) {
+    if (!pagetree_is_dirty(&pc->tree, index) && page_refs(pagetree_get(&pc->tree, index)) == 1) {
+      pagetree_drop(&pc->tree, index, index + 1);
+      freed++;
     }
-    parent = *slot;
-    slot = &parent->slots[slot_of(index, h)];
+    index++;
   }
-  if (e != 0)
-    return e;
-  ASSERT(*slot == NULL);
-  *slot = page;
-  if (parent != NULL)
-    parent->used++;
-  pc->pages++;
-  return 0;
+  pc->reclaim_at = freed < n ? 0 : index;
+  return freed;
 }
 
-/* Frees the pages [first, last] of what is at `at`, counted from its own first page. True: nothing
- * is left of it, and it is freed too. */
-static bool prune(struct pagecache *pc, void *at, unsigned height, uint64_t first, uint64_t last) {
-  if (height == 0) {
-    if (((uintptr_t)at & DIRTY) != 0)
-      pc->dirty--;
-    page_unref(page_of(at));
-    pc->pages--;
-    return true;
+static void reclaim(size_t n) {
+  struct list *last = refillable.prev;
+  size_t freed = 0;
+  while (freed < n && !list_empty(&refillable)) {
+    struct list *l = list_pop_front(&refillable);
+    list_push_back(&refillable, l);
+    freed += reclaim_from(container_of(l, struct pagecache, refillable), n - freed);
+    if (l == last)
+      break;
   }
-  struct node *n = at;
-  const size_t dirty = pc->dirty;
-  const unsigned shift = NODE_SHIFT * (height - 1);
-  const uint64_t mask = (1ull << shift) - 1;
-  for (uint64_t i = first >> shift; i <= last >> shift; i++) {
-    uint64_t from = i == first >> shift ? first & mask : 0;
-    uint64_t to = i == last >> shift ? last & mask : mask;
-    if (n->slots[i] != NULL && prune(pc, n->slots[i], height - 1, from, to)) {
-      n->slots[i] = NULL;
-      n->used--;
-    }
-  }
-  n->dirty -= (unsigned)(dirty - pc->dirty);
-  if (n->used > 0)
-    return false;
-  kfree(n);
-  return true;
+}
+
+bool pagecache_make_room(size_t n) {
+  if (page_free_count() < n)
+    reclaim(n - page_free_count());
+  return page_free_count() >= n;
+}
+
+/* Whether there is memory for one more page. What can be read again leaves an eighth of all to
+ * programs. */
+static bool have_room(const struct pagecache *pc) {
+  if (pc->ops->fill != NULL && page_free_count() <= page_total() / 8)
+    reclaim(RECLAIM_BATCH);
+  return pagecache_make_room(PAGE_RESERVE + 1);
 }
 
 /* Gives back the pages [first, end), which are in no mapping. */
 static void drop(struct pagecache *pc, uint64_t first, uint64_t end) {
-  size_t before = pc->pages;
-  uint64_t most = (1ull << (NODE_SHIFT * pc->height)) - 1, last = end - 1 < most ? end - 1 : most;
+  size_t before = pc->tree.pages;
   pc->shrinks++;
-  if (pc->root != NULL && first <= last && prune(pc, pc->root, pc->height, first, last))
-    pc->root = NULL;
-  if (pc->root == NULL)
-    pc->height = 0;
-  if (pc->pages < before && pc->ops->uncharge != NULL)
-    pc->ops->uncharge(pc, before - pc->pages);
+  pagetree_drop(&pc->tree, first, end);
+  if (pc->tree.pages < before && pc->ops->uncharge != NULL)
+    pc->ops->uncharge(pc, before - pc->tree.pages);
 }
 
 static void drop_from(struct pagecache *pc, uint64_t first) {
@@ -175,7 +79,7 @@ static void drop_from(struct pagecache *pc, uint64_t first) {
 
 /* A page with what belongs at `index`, not in the tree yet, and charged. */
 static errno_t page_make(struct pagecache *pc, uint64_t index, void **page) {
-  if (page_free_count() <= PAGE_RESERVE)
+  if (!have_room(pc))
     return ENOMEM;
   errno_t e = pc->ops->charge != NULL ? pc->ops->charge(pc) : 0;
   if (e != 0)
@@ -199,7 +103,7 @@ static errno_t page_make(struct pagecache *pc, uint64_t index, void **page) {
 
 errno_t pagecache_get(struct pagecache *pc, uint64_t index, bool create, void **page) {
   for (;;) {
-    *page = lookup(pc, index);
+    *page = pagetree_get(&pc->tree, index);
     if (*page != NULL || (!create && pc->ops->fill == NULL))
       return 0;
     uint32_t shrinks = pc->shrinks;
@@ -208,9 +112,9 @@ errno_t pagecache_get(struct pagecache *pc, uint64_t index, bool create, void **
     if (e != 0)
       return e;
     /* While it was filled somebody else may have made the page, or cut the file off before it. */
-    bool outrun = pc->shrinks != shrinks || lookup(pc, index) != NULL;
+    bool outrun = pc->shrinks != shrinks || pagetree_get(&pc->tree, index) != NULL;
     if (!outrun)
-      e = insert(pc, index, made);
+      e = pagetree_insert(&pc->tree, index, made);
     if (!outrun && e == 0) {
       *page = made;
       return 0;
@@ -283,7 +187,7 @@ static errno_t clear_tail(struct pagecache *pc, uint64_t end, uint64_t to) {
 /* Drops and zeroes what a failed write left behind the end. */
 static void trim(struct pagecache *pc) {
   drop_from(pc, (pc->size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
-  void *page = lookup(pc, pc->size_bytes >> PAGE_SHIFT);
+  void *page = pagetree_get(&pc->tree, pc->size_bytes >> PAGE_SHIFT);
   if (page != NULL)
     memset((char *)page + in_page(pc->size_bytes), 0, PAGE_SIZE - in_page(pc->size_bytes));
 }
@@ -330,17 +234,15 @@ errno_t pagecache_resize(struct pagecache *pc, uint64_t size_bytes) {
 
 void pagecache_dirty(struct pagecache *pc, uint64_t index) {
   if (pc->ops->write != NULL)
-    mark(pc, index, true);
+    pagetree_mark(&pc->tree, index, true);
 }
 
 errno_t pagecache_writeback(struct pagecache *pc) {
   errno_t result = 0;
-  for (uint64_t index = 0; pc->dirty > 0 && covers(pc, index); index++) {
+  for (uint64_t index = 0; pagetree_next_dirty(&pc->tree, &index); index++) {
     bool whole = true;
-    if (!find_dirty(pc->root, pc->height, &index))
-      break;
-    void *page = lookup(pc, index);
-    mark(pc, index, false);
+    void *page = pagetree_get(&pc->tree, index);
+    pagetree_mark(&pc->tree, index, false);
     memobj_write_protect(&pc->obj, index << PAGE_SHIFT, PAGE_SIZE);
     page_ref(page);
     errno_t e = pc->ops->write(pc, index, page, &whole);
@@ -371,7 +273,7 @@ static errno_t get_page(struct memobj *obj, uint64_t offset, bool write, pa_t *p
     errno_t e = pagecache_get(pc, index, true, &page);
     if (e == 0 && write && pc->ops->dirty != NULL) {
       e = pc->ops->dirty(pc, index);
-      if (e == 0 && lookup(pc, index) != page)
+      if (e == 0 && pagetree_get(&pc->tree, index) != page)
         continue; /* the file was cut off meanwhile */
     }
     if (e != 0)
@@ -391,8 +293,9 @@ static errno_t sync(struct memobj *obj, uint64_t offset, uint64_t len) {
 
 static void destroy(struct memobj *obj) {
   struct pagecache *pc = container_of(obj, struct pagecache, obj);
+  list_remove(&pc->refillable);
   drop_from(pc, 0);
-  ASSERT(pc->pages == 0);
+  ASSERT(pc->tree.pages == 0);
   if (pc->ops->destroy != NULL)
     pc->ops->destroy(pc);
 }
@@ -403,6 +306,9 @@ static const struct memobj_ops memobj_ops = {
 void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops) {
   *pc = (struct pagecache){.ops = ops};
   memobj_init(&pc->obj, &memobj_ops);
+  list_init(&pc->refillable);
+  if (ops->fill != NULL)
+    list_push_back(&refillable, &pc->refillable);
 }
 
 /* ---- Shared memory without a name --------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "kernel/memobj.h"
+#include "kernel/pagetree.h"
 #include "kernel/uio.h"
 
 struct pagecache;
@@ -42,10 +43,9 @@ struct pagecache {
   struct memobj obj; /* its references are the cache's */
   const struct pagecache_ops *ops;
   uint64_t size_bytes; /* the file's size: mapped pages that begin behind it are a SIGBUS */
-  size_t pages;        /* held */
-  size_t dirty;        /* of them: changed and not yet on the medium */
-  void *root;          /* radix tree of pages by index; private to pagecache.c */
-  unsigned height;
+  struct pagetree tree;
+  struct list refillable; /* in the list of those that may lose pages; private */
+  uint64_t reclaim_at;    /* where the next one to lose is looked for; private */
   uint32_t shrinks; /* how often pages were given back: who filled one meanwhile starts again */
 };
 
@@ -77,6 +77,10 @@ void pagecache_dirty(struct pagecache *pc, uint64_t index);
 errno_t pagecache_writeback(struct pagecache *pc);
 /* Gives back the pages [first, end), dirty or not, and takes them out of every mapping. */
 void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end);
+
+/* Lets go of pages that can be read again, of all caches in turn, until n pages of memory are free
+ * or there are no more. True: n are free. */
+bool pagecache_make_room(size_t n);
 
 /* A piece of shared memory that has no name: what fd_create1(SHARED_MEMORY) and anonymous shared
  * mappings are. Size 0; one reference. ENOMEM. */

@@ -136,7 +136,7 @@ void ext4_release(struct vnode *v) {
   struct einode *ino = einode_of(v);
   struct ext4 *fs = ino->fs;
   bool changes = !fs->read_only && !fs->failed;
-  if (changes && (ino->links == 0 || ino->pages.dirty > 0))
+  if (changes && (ino->links == 0 || ino->pages.tree.dirty > 0))
     list_push_back(&fs->idle, &ino->idle);
   else
     einode_forget(ino);

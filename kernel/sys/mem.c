@@ -97,7 +97,7 @@ static errno_t map_anonymous(struct thread *t, uintptr_t *va, size_t len, mprot_
     return EINVAL;
   /* Memory comes at the first access, when there is nobody left to tell that there is none. So what
    * exceeds the free memory is refused here, unless it is a mere reservation of addresses. */
-  if ((prot & PROT_WRITE) != 0 && (len >> PAGE_SHIFT) + PAGE_RESERVE > page_free_count())
+  if ((prot & PROT_WRITE) != 0 && !pagecache_make_room((len >> PAGE_SHIFT) + PAGE_RESERVE))
     return ENOMEM;
   struct pagecache *pc = NULL; /* what a child by fork will share */
   errno_t e = 0;

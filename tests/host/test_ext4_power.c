@@ -6,6 +6,7 @@
 // sources: fs/ext4/journal.c fs/ext4/jrecover.c fs/ext4/map.c fs/ext4/mount.c fs/ext4/namei.c
 // sources: fs/ext4/orphan.c fs/ext4/readdir.c fs/ext4/super.c fs/ext4/symlink.c fs/ext4/vnops.c
 // sources: kernel/heap.c kernel/page.c kernel/pagecache.c kernel/memobj.c kernel/uio.c
+// sources: kernel/pagetree.c
 // sources: kernel/printf.c
 /* Power cuts on ext4: every write and flush of a workload is logged; the disk is built again as a
  * cut after each of them may have left it, with any part of what the device's cache held since the

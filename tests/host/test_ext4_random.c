@@ -6,6 +6,7 @@
 // sources: fs/ext4/journal.c fs/ext4/jrecover.c fs/ext4/map.c fs/ext4/mount.c fs/ext4/namei.c
 // sources: fs/ext4/orphan.c fs/ext4/readdir.c fs/ext4/super.c fs/ext4/symlink.c fs/ext4/vnops.c
 // sources: kernel/heap.c kernel/page.c kernel/pagecache.c kernel/memobj.c kernel/uio.c
+// sources: kernel/pagetree.c
 // sources: kernel/printf.c
 /* Random work on ext4, step by step against a model, on every kind of file system that mkfs.ext4
  * makes; at the end e2fsck looks at it, and another mount finds the same files. VIRGA_SEEDS: how

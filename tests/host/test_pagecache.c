@@ -1,4 +1,5 @@
 // sources: kernel/pagecache.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c
+// sources: kernel/pagetree.c
 // sources: kernel/aspace_share.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/heap.c kernel/page.c
 // sources: kernel/uio.c
@@ -75,7 +76,7 @@ static void file_create(struct file *f, size_t limit) {
 }
 
 static void file_end(struct file *f) {
-  assert_int_equal(f->charged, f->pc.pages);
+  assert_int_equal(f->charged, f->pc.tree.pages);
   assert_int_equal(f->pc.obj.refs, 1);
   memobj_unref(&f->pc.obj);
   assert_true(f->destroyed);
@@ -191,7 +192,7 @@ static void test_random_use_against_a_model(void **state) {
       }
     }
     assert_int_equal(f.pc.size_bytes, model_size);
-    assert_int_equal(f.charged, f.pc.pages);
+    assert_int_equal(f.charged, f.pc.tree.pages);
     if (i % 100 == 0)
       aspace_verify(as);
   }
@@ -215,24 +216,24 @@ static void test_sparse_up_to_the_largest_offset(void **state) {
   for (size_t i = 0; i < count; i++)
     assert_int_equal(write_at(&f.pc, &"abcdefgh"[i], 1, places[i], NULL), 0);
   assert_int_equal(f.pc.size_bytes, INT64_MAX);
-  assert_int_equal(f.pc.pages, count - 1);
+  assert_int_equal(f.pc.tree.pages, count - 1);
   for (size_t i = 0; i < count; i++) {
     assert_int_equal(read_at(&f.pc, &c, 1, places[i]), 1);
     assert_int_equal(c, "abcdefgh"[i]);
     assert_int_equal(read_at(&f.pc, &c, 1, (1ull << 50) + places[i] / 2 * 2 % (1ull << 49)), 1);
     assert_int_equal(c, 0);
   }
-  assert_int_equal(f.pc.pages, count - 1); /* holes stay holes when they are read */
+  assert_int_equal(f.pc.tree.pages, count - 1); /* holes stay holes when they are read */
   assert_int_equal(pagecache_resize(&f.pc, 64 * K + 1), 0);
-  assert_int_equal(f.pc.pages, 3);
+  assert_int_equal(f.pc.tree.pages, 3);
   assert_int_equal(pagecache_resize(&f.pc, INT64_MAX), 0);
-  assert_int_equal(f.pc.pages, 3);
+  assert_int_equal(f.pc.tree.pages, 3);
   assert_int_equal(read_at(&f.pc, &c, 1, 1ull << 30), 1);
   assert_int_equal(c, 0);
   assert_int_equal(read_at(&f.pc, &c, 1, 64 * K), 1);
   assert_int_equal(c, 'd');
   assert_int_equal(pagecache_resize(&f.pc, 0), 0);
-  assert_int_equal(f.pc.pages, 0);
+  assert_int_equal(f.pc.tree.pages, 0);
   file_end(&f);
 }
 
@@ -257,7 +258,7 @@ static void test_what_did_move_counts(void **state) {
   assert_int_equal(write_at(&f.pc, buffer, 1, 50 * K, &moved), EFAULT);
   copy_limit = SIZE_MAX;
   assert_int_equal(f.pc.size_bytes, K);
-  assert_int_equal(f.pc.pages, 1);
+  assert_int_equal(f.pc.tree.pages, 1);
   assert_int_equal(write_at(&f.pc, buffer, 0, 50 * K, &moved), 0);
   assert_int_equal(f.pc.size_bytes, K);
   file_end(&f);
@@ -443,7 +444,7 @@ static void test_pages_come_from_the_medium(void **state) {
   assert_int_equal(pagecache_read(&f.pc, &uio, 8 * K), EIO);
   assert_int_equal(pagecache_resize(&f.pc, 12 * K + 1), EIO);
   assert_int_equal(f.pc.size_bytes, 20 * K);
-  assert_int_equal(f.charged, f.pc.pages);
+  assert_int_equal(f.charged, f.pc.tree.pages);
   medium_error = 0;
   aspace_destroy(as);
   file_end(&f);
@@ -457,12 +458,12 @@ static void test_what_happens_while_a_page_is_read(void **state) {
   meanwhile = fill_too;
   assert_int_equal(pagecache_get(&f.pc, 7, true, &page), 0);
   assert_int_equal(*(char *)page, 'w'); /* the one that somebody has written to already */
-  assert_int_equal(f.pc.pages, 1);
+  assert_int_equal(f.pc.tree.pages, 1);
   meanwhile = cut_off;
   unsigned before = fills;
   assert_int_equal(pagecache_get(&f.pc, 9, true, &page), 0);
   assert_int_equal(fills, before + 2); /* asked again: the medium knows of the cut by now */
-  assert_int_equal(f.pc.pages, 1);
+  assert_int_equal(f.pc.tree.pages, 1);
   file_end(&f);
 }
 

@@ -1,4 +1,5 @@
 // sources: kernel/sys/fd_create.c ipc/shm.c kernel/pagecache.c kernel/aspace.c
+// sources: kernel/pagetree.c
 // sources: kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_share.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/heap.c kernel/page.c
 // sources: kernel/uio.c kernel/file.c kernel/fdtable.c kernel/rights.c

@@ -1,5 +1,6 @@
 // sources: fs/tmpfs.c fs/tmpfs_dir.c fs/tmpfs_file.c fs/tmpfs_names.c fs/vfile.c fs/lookup.c
 // sources: kernel/avl.c kernel/pagecache.c kernel/memobj.c kernel/uio.c kernel/file.c
+// sources: kernel/pagetree.c
 // sources: kernel/fdtable.c kernel/rights.c kernel/sys/fd.c kernel/sys/file.c
 // sources: kernel/sys/file_names.c
 /*
