@@ -51,6 +51,11 @@ static unsigned wanted_machine(const struct builder *builder) {
   return machine_name(own) != NULL ? own : ELF_MACHINE_X86_64;
 }
 
+static bool refuse_program(struct builder *builder, const char *why, unsigned machine) {
+  return report_plain(builder->report, "%s: %s; accepted: a static CloudABI program for %s",
+                      builder->request->program, why, machine_name(machine));
+}
+
 static bool read_program(struct builder *builder) {
   const char *path = builder->request->program;
   if (path == NULL) {
@@ -65,8 +70,10 @@ static bool read_program(struct builder *builder) {
   const char *why;
   elf_memory_init(&file, builder->program.bytes, builder->program.length);
   if (!elf_parse(&file.file, machine, &image, &why)) {
-    return report_plain(builder->report, "%s: %s; accepted: a static CloudABI program for %s", path,
-                        why, machine_name(machine));
+    return refuse_program(builder, why, machine);
+  }
+  if (!image.branded) { /* a program may execute it, but here it is more likely another system's */
+    return refuse_program(builder, "not a CloudABI program: ELF OS ABI 9, not 17", machine);
   }
   builder->retired = elf_is_retired(&file.file, &image, machine);
   return true;

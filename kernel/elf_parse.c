@@ -85,7 +85,8 @@ static bool check_ident(struct elf_file *file, uint8_t header[EHDR_BYTES],
   if (header[EHDR_IDENT_VERSION] != ELF_VERSION) {
     return refuse(image, "ELF identification version %, not 1", header[EHDR_IDENT_VERSION], 0, 0);
   }
-  if (header[EHDR_OSABI] != ELF_OSABI_CLOUDABI) {
+  image->branded = header[EHDR_OSABI] == ELF_OSABI_CLOUDABI;
+  if (!image->branded && header[EHDR_OSABI] != ELF_OSABI_FREEBSD) {
     return refuse(image, "not a CloudABI program: ELF OS ABI %, not 17", header[EHDR_OSABI], 0, 0);
   }
   if (header[EHDR_ABIVERSION] != 0) {

@@ -58,8 +58,9 @@ struct elf_segment {
 };
 
 struct elf_image {
-  bool dynamic;           /* ET_DYN: goes to any base; else addresses are absolute */
-  unsigned segment_count; /* at least 1 */
+  bool branded; /* as a CloudABI program; false: as FreeBSD's tools leave one that nobody branded */
+  bool dynamic; /* ET_DYN: goes to any base; else addresses are absolute */
+  unsigned segment_count;                        /* at least 1 */
   struct elf_segment segments[ELF_SEGMENTS_MAX]; /* ascending; no two share a page */
   uint64_t start;                                /* of the first segment, rounded down to a page */
   uint64_t span_bytes;  /* from start to the last segment's end, rounded up to a page */

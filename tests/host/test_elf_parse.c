@@ -91,6 +91,10 @@ static void tiny_program(void **state) {
   assert_int_equal(image.span_bytes, 0x1000);
   assert_int_equal(image.align_bytes, 0x200000);
   assert_true(image.has_phdr_vaddr);
+  assert_true(image.branded);
+  elf.bytes[EHDR_OSABI] = ELF_OSABI_FREEBSD; /* another of the suite's is that */
+  accepts(&elf, &image);
+  assert_false(image.branded);
 }
 
 /* Fixed addresses, and a data segment whose address and offset are only equal modulo the page. */
@@ -150,6 +154,7 @@ static const struct {
     {EHDR_DATA, 1, 2, "ELF data encoding 2, not 1 (little-endian)"},
     {EHDR_IDENT_VERSION, 1, 0, "ELF identification version 0, not 1"},
     {EHDR_OSABI, 1, 0, "not a CloudABI program: ELF OS ABI 0, not 17"},
+    {EHDR_OSABI, 1, 8, "not a CloudABI program: ELF OS ABI 8, not 17"},
     {EHDR_OSABI, 1, 3, "not a CloudABI program: ELF OS ABI 3, not 17"},
     {EHDR_ABIVERSION, 1, 1, "ELF ABI version 1, not 0"},
     {EHDR_TYPE, 2, 1, "ELF type 1, neither 2 (executable) nor 3 (position independent)"},

@@ -61,6 +61,9 @@ static int make_directory(void **state) {
   put_file("kernel", elf.bytes, elf.size);
   elf.bytes[EHDR_OSABI] = 0;
   put_file("linux-app", elf.bytes, elf.size);
+  fixture_program(&elf, ELF_MACHINE_X86_64);
+  elf.bytes[EHDR_OSABI] = ELF_OSABI_FREEBSD;
+  put_file("freebsd-app", elf.bytes, elf.size);
   memset(large, 'L', sizeof(large));
   if (mkdir("htdocs", 0755) != 0 || mkdir("htdocs/img", 0750) != 0) {
     return -1;
@@ -310,6 +313,10 @@ static void failures(void **state) {
   request.program = "linux-app";
   refuses(request,
           "linux-app: not a CloudABI program: ELF OS ABI 0, not 17; accepted: a static "
+          "CloudABI program for x86_64");
+  request.program = "freebsd-app";
+  refuses(request,
+          "freebsd-app: not a CloudABI program: ELF OS ABI 9, not 17; accepted: a static "
           "CloudABI program for x86_64");
   request.program = "web.yaml";
   refuses(request, "web.yaml: not an ELF file; accepted: a static CloudABI program for x86_64");
