@@ -27,12 +27,27 @@ static errno_t select_fds(struct fdtable *to, struct fdtable *from, const fd_t *
   return e;
 }
 
+/* The file that is to be executed: not through a descriptor that can write to it, as little as in
+ * the reference kernel; cloudlibc tells its callers so by this error. */
+static errno_t get_program(struct fdtable *fds, fd_t fd, struct file **program) {
+  struct fd_entry *entry;
+  errno_t e = fd_get(fds, fd, RIGHT_PROC_EXEC, program);
+  if (e != 0)
+    return e;
+  e = fd_lookup(fds, fd, &entry);
+  if (e == 0 && (entry->base & RIGHT_FD_WRITE) != 0)
+    e = EBADF;
+  if (e != 0)
+    file_unref(*program);
+  return e;
+}
+
 /* All that may fail. On success `image`, `retired` and `fds` are the caller's. */
 static errno_t prepare(struct thread *t, fd_t fd, struct uio *argdata, const fd_t *list, size_t n,
                        struct exec_image *image, bool *retired, struct fdtable *fds) {
   struct process *p = t->process;
   struct file *program;
-  errno_t e = fd_get(&p->fds, fd, RIGHT_PROC_EXEC, &program);
+  errno_t e = get_program(&p->fds, fd, &program);
   if (e != 0)
     return e;
   fdtable_init(fds);

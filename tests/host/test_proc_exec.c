@@ -73,10 +73,12 @@ static void test_exec(void **state) {
 static void main_execs_badly(void) {
   fd_t program = add_file(me(), RIGHT_PROC_EXEC), other = add_file(me(), ~RIGHT_PROC_EXEC);
   struct thread *t = thread_current();
+  fd_t writable = add_file(me(), RIGHT_PROC_EXEC | RIGHT_FD_WRITE);
   const fd_t good[] = {program, other}, bad[] = {program, 99};
   struct aspace *as = me()->aspace;
   CHECK(exec_with(99, bad, 2) == EBADF);
   CHECK(exec_with(other, bad, 2) == ENOTCAPABLE);
+  CHECK(exec_with(writable, good, 2) == EBADF);
   CHECK(exec_with(program, bad, 2) == EBADF);
   CHECK(sys_proc_exec(t, program, NULL, 2ul << 20, good, 2) == E2BIG);
   CHECK(exec_with(program, good, FD_MAX + 1) == E2BIG);
@@ -90,7 +92,7 @@ static void main_execs_badly(void) {
   }
   fake_alloc_budget = -1;
   CHECK(me()->aspace == as && spaces == 1);
-  CHECK(me()->fds.count == 2 && files == 3);
+  CHECK(me()->fds.count == 3 && files == 4);
   CHECK(entry(me(), program)->file->refs == 1 && entry(me(), other)->file->refs == 1);
 }
 
