@@ -3,8 +3,8 @@
  * reference 9.2). Made by fd_create1, used by poll_fd.
  *
  * A set belongs to the process that made it: its members are numbers of that process's table, and
- * leave it when the number is closed. So it is never passed on, inherited or kept by an exec
- * (file_is_passable()). All calls hold the kernel lock.
+ * leave it when the number is closed. So it is never sent, inherited or kept by an exec (sock.c,
+ * fdtable.c). All calls hold the kernel lock.
  */
 #ifndef KERNEL_SYS_POLL_SET_H
 #define KERNEL_SYS_POLL_SET_H

@@ -5,6 +5,7 @@ Used by test_abi.py, and by tools/conformance for docs/conformance.md.
 import os
 import re
 import socket
+import subprocess
 
 from machine import LIMIT, Machine, compile_guest, make_image
 
@@ -17,7 +18,7 @@ PROGRAMS = {"clock": (), "random": (), "fd": ("dir", "digits"), "mem": ("dir", "
             "sock": ("dir", "listener"), "grants": ("limited",), "lock_shared": ("tmp",), "lock_fork": (), "shm": (),
             "tmp_names": ("tmp", "other", "dir"), "tmp_open": ("tmp",), "tmp_files": ("tmp",), "tmp_dirs": ("tmp",),
             "tmp_stat": ("tmp", "other"), "tmp_rights": ("tmp",), "tmp_room": ("small", "large"),
-            "traps": ("tmp", "listener"), **dict.fromkeys(("era_now", "era_names", "era_traps"), ERA)}
+            "traps": ("tmp", "listener"), "poll_fd": ("listener",), "v01": (), **dict.fromkeys(("era_now", "era_names", "era_traps"), ERA)}
 GRANTS = {"dir": "dir: !file\n  path: tree\n", "digits": "file: !file\n  path: digits\n",
           "tmp": "tmp: !file {tmpfs: 4M}\n", "other": "other: !file {tmpfs: 1M}\n",
           "small": "tmp: !file {tmpfs: 64K}\n", "large": "large: !file {tmpfs: 1G}\n",
@@ -46,7 +47,28 @@ def sources(arch, name):
     return own + [path for path in machine if os.path.exists(path)]
 
 
+# How programs of v0.1 were linked.
+LAYOUTS = {"fixed": ["--image-base=0x400000"],  # offsets equal addresses within a page
+           "one-text": ["--image-base=0x400000", "--no-rosegment"],
+           "aligned": ["--image-base=0x400000", "-zmax-page-size=4096", "-zseparate-loadable-segments"],
+           "2M-pages": ["--image-base=0x400000", "-zmax-page-size=0x200000"],
+           "64K-pages": ["--image-base=0x10000", "-zmax-page-size=0x10000"]}
+
+
+def link_v01(arch, layout, out):
+    """A program with a C library of its own time, which is none."""
+    sdk = f"build/sdk/{arch}/include"
+    subprocess.run(["clang", f"--target={arch}-unknown-cloudabi", "-O1", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
+                    "-fno-sanitize=safe-stack", "-fno-stack-protector", "-fno-pic", "-fno-asynchronous-unwind-tables",
+                    "-isystem", sdk, f"-I{GUEST}/{arch}", "-c", f"{GUEST}/abi/v01.c", "-o", f"{out}.o"],
+                   check=True)
+    subprocess.run(["ld.lld", "-static", "--no-pie", *LAYOUTS[layout], "-o", str(out), f"{out}.o"], check=True)
+    return str(out)
+
+
 def build(arch, name, out):
+    if name == "v01":
+        return link_v01(arch, "fixed", out / name)
     flags = ["-Wextra", "-I" + f"{GUEST}/{arch}"]
     if name == "start":
         flags.append("-Wl,-e,test_entry")

@@ -43,11 +43,30 @@ static const unsigned char trap_results[] = {0, 1};
 #define TRAP_FLAGS_BASE 0
 #define TRAP_CARRY (1u << 29)
 
-/* A raw trap without arguments: what comes back in the first register. */
-static inline uint64_t machine_trap(uint64_t number) {
-  register uint64_t x8 __asm__("x8") = number, x0 __asm__("x0") = 0;
-  __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8) : "x1", "memory", "cc");
-  return x0;
+/* A raw trap as programs of v0.1 had it in their code. */
+struct machine_answer {
+  uint64_t result[2];
+  unsigned char carry;
+};
+
+static inline struct machine_answer machine_trap(uint64_t number, uint64_t a, uint64_t b,
+                                                 uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+  register uint64_t x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b,
+                       x2 __asm__("x2") = c, x3 __asm__("x3") = d, x4 __asm__("x4") = e,
+                       x5 __asm__("x5") = f;
+  uint64_t carry;
+  __asm__ volatile("svc #0\n cset %0, cs"
+                   : "=r"(carry), "+r"(x0), "+r"(x1)
+                   : "r"(x8), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                   : "memory", "cc");
+  return (struct machine_answer){{x0, x1}, (unsigned char)carry};
+}
+
+/* How such a program installs its thread-locals, which begin at `start`: the thread pointer, a
+ * register that it sets itself, leads below them, to two words. */
+static inline void machine_install_tls(uint64_t *word, void *start, void *end) {
+  (void)word, (void)end;
+  __asm__ volatile("msr tpidr_el0, %0" : : "r"((char *)start - 16) : "memory");
 }
 
 /* Whether the thread pointer is the one that was set: a word's address. */

@@ -47,10 +47,31 @@ static const unsigned char trap_results[] = {0, 3};
 #define TRAP_FLAGS_BASE 0x202
 #define TRAP_CARRY 1
 
-/* A raw trap without arguments: what comes back in the first register. */
-static inline uint64_t machine_trap(uint64_t number) {
-  __asm__ volatile("syscall" : "+a"(number) : : "rcx", "rdx", "r11", "memory", "cc");
-  return number;
+/* A raw trap as programs of v0.1 had it in their code. */
+struct machine_answer {
+  uint64_t result[2];
+  unsigned char carry;
+};
+
+static inline struct machine_answer machine_trap(uint64_t number, uint64_t a, uint64_t b,
+                                                 uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+  register uint64_t r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+  struct machine_answer answer;
+  __asm__ volatile("syscall\n setc %2"
+                   : "+a"(number), "+d"(c), "=b"(answer.carry), "+r"(r10), "+r"(r8), "+r"(r9)
+                   : "D"(a), "S"(b)
+                   : "rcx", "r11", "memory", "cc");
+  answer.result[0] = number;
+  answer.result[1] = c;
+  return answer;
+}
+
+/* How such a program installs its thread-locals, which end at `end`: a word leads there, whose
+ * address the kernel is told. */
+static inline void machine_install_tls(uint64_t *word, void *start, void *end) {
+  (void)start;
+  *word = (uintptr_t)end;
+  machine_trap(55, (uintptr_t)word, 0, 0, 0, 0, 0);
 }
 
 /* Whether the thread pointer is the one that was set: a word's address, here the word itself. */
