@@ -66,6 +66,7 @@ enum { /* mapping protections, and who may use them */
        ARCH_EXEC = 4, /* never with ARCH_WRITE */
        ARCH_USER = 8,
        ARCH_DEVICE = 16, /* uncached, kernel only */
+       ARCH_LARGE = 32,  /* told of a user page that is part of a large one */
 };
 
 /* A user address space's top table, kernel half shared. ENOMEM. */
@@ -83,11 +84,11 @@ errno_t arch_aspace_map(struct arch_aspace *as, uintptr_t va, pa_t pa, unsigned 
  * range leaves empty may be freed. Large pages go whole: to unmap a part of one, first map one of
  * its small pages, which splits it (ENOMEM). */
 void arch_aspace_unmap(struct arch_aspace *as, uintptr_t va, size_t size);
-/* What is mapped at va; false if nothing. Outputs may be NULL. */
+/* What is mapped at va: its page of PAGE_SIZE; false if nothing. Outputs may be NULL. */
 bool arch_aspace_query(const struct arch_aspace *as, uintptr_t va, pa_t *pa, unsigned *prot);
 /* The first page mapped in [*va, end): its address (page aligned) in *va. False: none. Skips
  * absent tables at once, so that a large empty range costs little. `prot` as given to
- * arch_aspace_map; pa and prot may be NULL. */
+ * arch_aspace_map, and ARCH_LARGE; pa and prot may be NULL. */
 bool arch_aspace_next(const struct arch_aspace *as, uintptr_t *va, uintptr_t end, pa_t *pa,
                       unsigned *prot);
 

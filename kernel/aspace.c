@@ -85,17 +85,15 @@ static bool crosses(struct aspace *as, uintptr_t va) {
   return m != NULL && m->start < va;
 }
 
-/* Memory for `n` splits (up to 2) in spares[]. ENOMEM: none is kept. */
+/* Memory for `n` splits (up to 2) in spares[]; what is there after an ENOMEM is the caller's, too.
+ */
 static errno_t spares_alloc(struct aspace *as, struct mapping *spares[2], unsigned n) {
   if (as->count + n > ASPACE_MAPPINGS_MAX)
     return ENOMEM;
   for (unsigned i = 0; i < n; i++) {
     spares[i] = kmalloc(sizeof *spares[i]);
-    if (spares[i] == NULL) {
-      if (i > 0)
-        kfree(spares[0]);
+    if (spares[i] == NULL)
       return ENOMEM;
-    }
   }
   return 0;
 }
@@ -111,6 +109,29 @@ static void split(struct aspace *as, uintptr_t va, struct mapping *upper) {
   maptree_update(as->root, m);
   maptree_insert(&as->root, upper);
   as->count++;
+}
+
+/* Makes va and end borders of mappings and of pages, for a change between them. ENOMEM: nothing
+ * that shows has changed. */
+static errno_t cut_out(struct aspace *as, uintptr_t va, uintptr_t end) {
+  bool at_start = crosses(as, va), at_end = crosses(as, end);
+  struct mapping *spares[2] = {NULL, NULL};
+  errno_t e = spares_alloc(as, spares, (unsigned)at_start + (unsigned)at_end);
+  if (e == 0 && at_start)
+    e = aspace_split_large(as, va);
+  if (e == 0 && at_end)
+    e = aspace_split_large(as, end);
+  if (e != 0) {
+    kfree(spares[0]);
+    kfree(spares[1]);
+    return e;
+  }
+  if (at_start)
+    split(as, va, spares[0]);
+  if (at_end)
+    split(as, end, spares[at_start]);
+  as->changes++;
+  return 0;
 }
 
 static bool mergeable(const struct mapping *a, const struct mapping *b) {
@@ -153,17 +174,9 @@ errno_t aspace_unmap(struct aspace *as, uintptr_t va, size_t size) {
   if (!range_ok(va, size))
     return EINVAL;
   uintptr_t end = va + size;
-  bool at_start = crosses(as, va), at_end = crosses(as, end);
-  struct mapping *spares[2];
-  unsigned n = 0;
-  errno_t e = spares_alloc(as, spares, (unsigned)at_start + (unsigned)at_end);
+  errno_t e = cut_out(as, va, end);
   if (e != 0)
     return e;
-  if (at_start)
-    split(as, va, spares[n++]);
-  if (at_end)
-    split(as, end, spares[n++]);
-  as->changes++;
   clear(as, va, end);
   return 0;
 }
@@ -245,17 +258,9 @@ errno_t aspace_protect(struct aspace *as, uintptr_t va, size_t size, mprot_t pro
   uintptr_t end = va + size;
   if (!prot_permitted(as, va, end, prot))
     return EACCES;
-  bool at_start = crosses(as, va), at_end = crosses(as, end);
-  struct mapping *spares[2];
-  unsigned n = 0;
-  e = spares_alloc(as, spares, (unsigned)at_start + (unsigned)at_end);
+  e = cut_out(as, va, end);
   if (e != 0)
     return e;
-  if (at_start)
-    split(as, va, spares[n++]);
-  if (at_end)
-    split(as, end, spares[n++]);
-  as->changes++;
   for (uintptr_t at = va; at < end;) {
     struct mapping *m = maptree_find(as->root, at);
     uintptr_t start = at;

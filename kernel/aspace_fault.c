@@ -95,8 +95,12 @@ errno_t mapping_page_in(struct aspace *as, const struct mapping *m, uintptr_t va
   if (arch_aspace_query(&as->arch, va, pa, &have)) {
     if (use == PAGE_READ || (have & ARCH_WRITE) != 0)
       return 0;
+    if ((have & ARCH_LARGE) != 0 && mapping_large_own(as, m, va, *pa))
+      return 0;
     return page_make_writable(as, m, va, *pa, pa);
   }
+  if (m->obj == NULL && mapping_large_in(as, m, va, pa))
+    return 0;
   errno_t e;
   if ((m->flags & MAPPING_SHARED) != 0)
     e = page_in_shared(as, m, va, use != PAGE_READ, pa);

@@ -29,7 +29,7 @@ bool page_owned(pa_t pa) {
 }
 
 /* Every protection but none lets the program read: processors don't offer less. */
-static unsigned arch_prot(const struct mapping *m, bool writable) {
+unsigned mapping_arch_prot(const struct mapping *m, bool writable) {
   unsigned prot = ARCH_USER;
   if (m->prot != 0)
     prot |= ARCH_READ;
@@ -45,20 +45,27 @@ errno_t mapping_install(struct aspace *as, const struct mapping *m, uintptr_t va
   if ((m->prot & PROT_EXEC) != 0)
     arch_sync_icache(pa_to_va(pa), PAGE_SIZE);
   as->changes++;
-  return arch_aspace_map(&as->arch, va, pa, arch_prot(m, writable), false);
+  return arch_aspace_map(&as->arch, va, pa, mapping_arch_prot(m, writable), false);
 }
 
 void mapping_protect_pages(struct aspace *as, const struct mapping *m, uintptr_t va,
                            uintptr_t end) {
   pa_t pa;
   unsigned have;
-  for (; arch_aspace_next(&as->arch, &va, end, &pa, &have); va += PAGE_SIZE) {
+  size_t step;
+  for (; arch_aspace_next(&as->arch, &va, end, &pa, &have); va += step) {
+    if ((have & ARCH_LARGE) != 0) {
+      mapping_protect_large(as, m, va, pa);
+      step = ARCH_LARGE_PAGE_SIZE;
+      continue;
+    }
+    step = PAGE_SIZE;
     bool writable;
     if ((m->flags & MAPPING_SHARED) != 0)
       writable = (have & ARCH_WRITE) != 0; /* else the object will be asked */
     else
       writable = page_owned(pa);
-    if (arch_prot(m, writable) == have)
+    if (mapping_arch_prot(m, writable) == have)
       continue;
     errno_t e = mapping_install(as, m, va, pa, writable);
     ASSERT(e == 0); /* its table is there */
@@ -102,27 +109,40 @@ errno_t mapping_share_pages(struct aspace *parent, const struct mapping *m, stru
   pa_t pa;
   unsigned have;
   errno_t e = 0;
-  for (; e == 0 && arch_aspace_next(&parent->arch, &va, m->end, &pa, &have); va += PAGE_SIZE)
-    e = share_page(parent, m, va, pa, have, child);
+  while (e == 0 && arch_aspace_next(&parent->arch, &va, m->end, &pa, &have)) {
+    if ((have & ARCH_LARGE) != 0 && mapping_share_large(parent, va, pa, have, child, &e)) {
+      va += ARCH_LARGE_PAGE_SIZE;
+    } else {
+      e = share_page(parent, m, va, pa, have & ~(unsigned)ARCH_LARGE, child);
+      va += PAGE_SIZE;
+    }
+  }
   return e;
 }
 
 void aspace_release_pages(struct aspace *as, uintptr_t va, uintptr_t end) {
   pa_t batch[RELEASE_BATCH];
   for (;;) {
-    unsigned n = 0;
+    unsigned n = 0, have = 0;
     uintptr_t first = 0;
-    for (; n < RELEASE_BATCH && arch_aspace_next(&as->arch, &va, end, &batch[n], NULL); n++) {
-      if (n == 0)
+    while (n < RELEASE_BATCH && arch_aspace_next(&as->arch, &va, end, &batch[n], &have) &&
+           (have & ARCH_LARGE) == 0) {
+      if (n++ == 0)
         first = va;
       va += PAGE_SIZE;
     }
-    if (n == 0)
-      return;
-    arch_aspace_unmap(&as->arch, first, va - first); /* nobody can reach them any more… */
+    pa_t large = (have & ARCH_LARGE) != 0 ? batch[n] : 0;
+    if (n > 0)
+      arch_aspace_unmap(&as->arch, first, va - first); /* nobody can reach them any more… */
     as->resident -= n;
     as->changes++;
-    while (n > 0)
-      page_drop(batch[--n]); /* …when they become somebody else's */
+    for (unsigned i = 0; i < n; i++)
+      page_drop(batch[i]); /* …when they become somebody else's */
+    if ((have & ARCH_LARGE) != 0) {
+      aspace_release_large(as, va, large);
+      va += ARCH_LARGE_PAGE_SIZE;
+    } else if (n < RELEASE_BATCH) {
+      return;
+    }
   }
 }

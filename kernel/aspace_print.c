@@ -41,6 +41,10 @@ static void verify_pages(struct aspace *as) {
   for (; arch_aspace_next(&as->arch, &va, USER_END, &pa, &prot); va += PAGE_SIZE) {
     const struct mapping *m = maptree_find(as->root, va);
     ASSERT(m != NULL && m->start <= va);
+    if ((prot & ARCH_LARGE) != 0) {
+      uintptr_t start = va & ~(ARCH_LARGE_PAGE_SIZE - 1);
+      ASSERT(m->obj == NULL && m->start <= start && m->end - start >= ARCH_LARGE_PAGE_SIZE);
+    }
     ASSERT((prot & ARCH_USER) != 0);
     ASSERT(((prot & ARCH_READ) != 0) == (m->prot != 0));
     ASSERT((prot & ARCH_WRITE) == 0 || (m->prot & PROT_WRITE) != 0);

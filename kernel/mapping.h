@@ -63,6 +63,8 @@ errno_t mapping_page_in(struct aspace *as, const struct mapping *m, uintptr_t va
 
 /* ---- aspace_pages.c: pages that are present -------------------------------------------------- */
 
+/* What m's protection is to the processor; without write, unless `writable`. */
+unsigned mapping_arch_prot(const struct mapping *m, bool writable);
 /* Puts a page at va, in the place of what is there; writable if m's protection says so, too. */
 errno_t mapping_install(struct aspace *as, const struct mapping *m, uintptr_t va, pa_t pa,
                         bool writable);
@@ -77,5 +79,22 @@ void mapping_protect_pages(struct aspace *as, const struct mapping *m, uintptr_t
 errno_t mapping_share_pages(struct aspace *parent, const struct mapping *m, struct aspace *child);
 /* Unmaps and releases the pages present in [va, end). */
 void aspace_release_pages(struct aspace *as, uintptr_t va, uintptr_t end);
+
+/* ---- aspace_large.c: large pages, each of which lies in one mapping ---------------------------
+ */
+
+/* Makes the large page around va present where m is fit for one; tells the small one in it. False:
+ * it is not, or memory is scarce. */
+bool mapping_large_in(struct aspace *as, const struct mapping *m, uintptr_t va, pa_t *pa);
+/* The large page around va (present, page pa at va) is made writable if all of it is m's own. */
+bool mapping_large_own(struct aspace *as, const struct mapping *m, uintptr_t va, pa_t pa);
+/* What mapping_protect_pages(), mapping_share_pages() (false: by small pages, please) and
+ * aspace_release_pages() do with the large page at va. */
+void mapping_protect_large(struct aspace *as, const struct mapping *m, uintptr_t va, pa_t pa);
+bool mapping_share_large(struct aspace *parent, uintptr_t va, pa_t pa, unsigned have,
+                         struct aspace *child, errno_t *e);
+void aspace_release_large(struct aspace *as, uintptr_t va, pa_t pa);
+/* Makes va a border of pages. ENOMEM. */
+errno_t aspace_split_large(struct aspace *as, uintptr_t va);
 
 #endif

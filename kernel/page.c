@@ -189,6 +189,33 @@ void *page_alloc_zero(unsigned order) {
   return page;
 }
 
+void *page_alloc_split(unsigned order) {
+  void *block = page_alloc(order);
+  struct page *r = block != NULL ? record_of(block) : NULL;
+  for (unsigned i = 0; r != NULL && i < 1u << order; i++)
+    r[i] = (struct page){.refs = 1, .state = BLOCK_USED, .order = 0};
+  return block;
+}
+
+bool page_split_unshared(const void *block, unsigned order) {
+  const struct page *r = record_of(block);
+  for (unsigned i = 0; i < 1u << order; i++) {
+    ASSERT(r[i].state == BLOCK_USED && r[i].order == 0);
+    if (r[i].refs != 1)
+      return false;
+  }
+  return true;
+}
+
+void page_free_split(void *block, unsigned order) {
+  struct page *r = record_of(block);
+  ASSERT(page_split_unshared(block, order));
+  for (unsigned i = 1; i < 1u << order; i++)
+    r[i].state = BLOCK_NONE;
+  r->order = order & 15;
+  page_free(block, order);
+}
+
 /* Merges with free buddies as far as it goes, then lists the result. */
 static void block_give(struct zone *z, uint32_t index, unsigned order) {
   pages_free += 1ul << order;

@@ -28,6 +28,11 @@ void page_init(const struct bootinfo *boot);
 void *page_alloc(unsigned order);
 /* The same, zeroed. */
 void *page_alloc_zero(unsigned order);
+/* The same memory as 2^order pages of order 0, with a reference each; undefined contents. */
+void *page_alloc_split(unsigned order);
+/* Whether all of them still have no more than that one, and give them back if so. */
+bool page_split_unshared(const void *block, unsigned order);
+void page_free_split(void *block, unsigned order);
 /* Gives back what page_alloc returned, by the same order; its only reference. Panics on anything
  * else: a second free, another order, an address inside a block. */
 void page_free(void *page, unsigned order);

@@ -201,7 +201,7 @@ static void tell(uint64_t leaf, unsigned level, uintptr_t va, pa_t *pa, unsigned
   if (pa != NULL)
     *pa = leaf_address(leaf) + (va & ((1ul << level_shift(level)) - 1) & ~(PAGE_SIZE - 1));
   if (prot != NULL)
-    *prot = leaf_prot(leaf);
+    *prot = leaf_prot(leaf) | (level > LEVEL_PT ? ARCH_LARGE : 0);
 }
 
 bool arch_aspace_next(const struct arch_aspace *as, uintptr_t *va, uintptr_t end, pa_t *pa,

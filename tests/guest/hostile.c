@@ -91,6 +91,82 @@ static void read_behind_file(void) {
   exit(*(volatile char *)(p + 3 * RAW_PAGE));
 }
 
+/* ---- Shared memory ---- */
+
+static cloudabi_errno_t shared_resize(cloudabi_fd_t fd, size_t size) {
+  struct cloudabi_filestat st;
+  memset(&st, 0, sizeof(st));
+  st.st_size = size;
+  return cloudabi_sys_file_stat_fput(fd, &st, CLOUDABI_FILESTAT_SIZE);
+}
+
+static char *shared_memory(size_t size, size_t mapped, cloudabi_mprot_t prot, cloudabi_fd_t *fd) {
+  char *p = NULL;
+  if (cloudabi_sys_fd_create1(CLOUDABI_FILETYPE_SHARED_MEMORY, fd) != 0 ||
+      shared_resize(*fd, size) != 0 ||
+      cloudabi_sys_mem_map(NULL, mapped, prot, CLOUDABI_MAP_SHARED, *fd, 0, (void **)&p) != 0)
+    exit(43);
+  return p;
+}
+
+static void read_behind_shared(void) {
+  cloudabi_fd_t fd;
+  volatile char *p = shared_memory(RAW_PAGE + 1, 3 * RAW_PAGE, CLOUDABI_PROT_READ, &fd);
+  if (p[2 * RAW_PAGE - 1] != 0)
+    exit(43);
+  exit(p[2 * RAW_PAGE]);
+}
+
+static void write_after_shrinking(void) {
+  cloudabi_fd_t fd;
+  volatile char *p =
+      shared_memory(3 * RAW_PAGE, 3 * RAW_PAGE, CLOUDABI_PROT_READ | CLOUDABI_PROT_WRITE, &fd);
+  p[2 * RAW_PAGE] = 1;
+  if (shared_resize(fd, 2 * RAW_PAGE) != 0)
+    exit(43);
+  p[2 * RAW_PAGE - 1] = 1;
+  p[2 * RAW_PAGE] = 2;
+}
+
+/* The code that runs is cut off. */
+static void exec_after_shrinking(void) {
+  cloudabi_fd_t fd;
+  char *w = shared_memory(RAW_PAGE, RAW_PAGE, CLOUDABI_PROT_READ | CLOUDABI_PROT_WRITE, &fd);
+  void *x = NULL;
+  memcpy(w, machine_return, sizeof(machine_return));
+  if (cloudabi_sys_mem_map(NULL, RAW_PAGE, CLOUDABI_PROT_READ | CLOUDABI_PROT_EXEC,
+                           CLOUDABI_MAP_SHARED, fd, 0, &x) != 0)
+    exit(43);
+  call(x);
+  if (shared_resize(fd, 0) != 0)
+    exit(43);
+  call(x);
+}
+
+/* Each is small enough, all of them are not. */
+static void use_all_shared(void) {
+  for (;;) {
+    cloudabi_fd_t fd;
+    const size_t size = 16ul << 20;
+    volatile char *p = shared_memory(size, size, CLOUDABI_PROT_READ | CLOUDABI_PROT_WRITE, &fd);
+    cloudabi_fd_t other;
+    char *q = shared_memory(size, size, CLOUDABI_PROT_READ | CLOUDABI_PROT_WRITE, &other);
+    for (size_t at = 0; at < size; at += RAW_PAGE)
+      p[at] = q[at] = 1;
+  }
+}
+
+/* By fd_write there is an error. */
+static void fill_shared(void) {
+  static char block[1 << 16];
+  cloudabi_fd_t fd;
+  cloudabi_errno_t e = cloudabi_sys_fd_create1(CLOUDABI_FILETYPE_SHARED_MEMORY, &fd);
+  while (e == 0)
+    e = raw_write(fd, block, sizeof(block));
+  if (e != CLOUDABI_ENOMEM)
+    exit(43);
+}
+
 /* ---- The ground under one's feet ---- */
 
 static void unmap_stack(void) {
@@ -231,6 +307,11 @@ static const struct attack attacks[] = {
     {"read-nothing", read_nothing},
     {"write-read-only", write_read_only},
     {"read-behind-file", read_behind_file},
+    {"read-behind-shared", read_behind_shared},
+    {"write-after-shrinking", write_after_shrinking},
+    {"exec-after-shrinking", exec_after_shrinking},
+    {"use-all-shared", use_all_shared},
+    {"fill-shared", fill_shared},
     {"unmap-stack", unmap_stack},
     {"unmap-program", unmap_program},
     {"unmap-everything", unmap_everything},

@@ -1,6 +1,7 @@
 /*
  * Page tables for units: arch_aspace_* over a sorted array, with a page from page.c for every
- * 2 MiB that would need a table, so that running out of memory looks as it does on a machine.
+ * 2 MiB that would need a table, so that running out of memory looks as it does on a machine. A
+ * large page is 512 entries that say so, and no table.
  */
 #ifndef TESTS_HOST_FAKE_ASPACE_H
 #define TESTS_HOST_FAKE_ASPACE_H
@@ -8,7 +9,7 @@
 #include "tests/host/ram.h"
 
 #define FAKE_SPACES 4
-#define FAKE_PAGES 20000
+#define FAKE_PAGES 40000
 #define FAKE_TABLE_BYTES (2ul << 20)
 
 struct fake_page {
@@ -57,11 +58,15 @@ static size_t fake_search(const struct fake_space *s, uintptr_t va) {
 /* Entries with prot FAKE_TABLE stand for tables, at odd addresses. */
 #define FAKE_TABLE 0x80u
 
+static void fake_gap(struct fake_space *s, size_t at, size_t n) {
+  assert_true(s->count + n <= FAKE_PAGES);
+  memmove(&s->pages[at + n], &s->pages[at], (s->count - at) * sizeof s->pages[0]);
+  s->count += n;
+}
+
 static void fake_insert(struct fake_space *s, size_t at, struct fake_page page) {
-  assert_true(s->count < FAKE_PAGES);
-  memmove(&s->pages[at + 1], &s->pages[at], (s->count - at) * sizeof page);
+  fake_gap(s, at, 1);
   s->pages[at] = page;
-  s->count++;
 }
 
 static void fake_remove(struct fake_space *s, size_t at) {
@@ -81,9 +86,30 @@ static errno_t fake_table(struct fake_space *s, uintptr_t va) {
   return 0;
 }
 
+#define FAKE_LARGE_PAGES (FAKE_TABLE_BYTES / PAGE_SIZE)
+
+static errno_t fake_map_large(struct fake_space *s, uintptr_t va, pa_t pa, unsigned prot) {
+  assert_int_equal((va | pa) % FAKE_TABLE_BYTES, 0);
+  assert_true(va >= USER_START && va + FAKE_TABLE_BYTES <= USER_END);
+  size_t at = fake_search(s, va);
+  bool present = at < s->count && s->pages[at].va < va + FAKE_TABLE_BYTES;
+  if (!present)
+    fake_gap(s, at, FAKE_LARGE_PAGES);
+  for (size_t i = 0; i < FAKE_LARGE_PAGES; i++) {
+    struct fake_page page = {va + i * PAGE_SIZE, pa + i * PAGE_SIZE, prot | ARCH_LARGE};
+    if (present) { /* nothing but another large page is ever replaced */
+      assert_int_equal(s->pages[at + i].va, page.va);
+      assert_true((s->pages[at + i].prot & ARCH_LARGE) != 0);
+    }
+    s->pages[at + i] = page;
+  }
+  return 0;
+}
+
 errno_t arch_aspace_map(struct arch_aspace *as, uintptr_t va, pa_t pa, unsigned prot, bool large) {
   struct fake_space *s = fake_space(as);
-  assert_false(large);
+  if (large)
+    return fake_map_large(s, va, pa, prot);
   assert_int_equal((va | pa) % PAGE_SIZE, 0);
   assert_true(va >= USER_START && va < USER_END);
   assert_int_equal(prot & ~(ARCH_READ | ARCH_WRITE | ARCH_EXEC | ARCH_USER), 0);
@@ -92,6 +118,11 @@ errno_t arch_aspace_map(struct arch_aspace *as, uintptr_t va, pa_t pa, unsigned 
   if (e != 0)
     return e;
   size_t at = fake_search(s, va);
+  if (at < s->count && s->pages[at].va == va && (s->pages[at].prot & ARCH_LARGE) != 0) {
+    size_t first = fake_search(s, va & ~(FAKE_TABLE_BYTES - 1));
+    for (size_t i = 0; i <= FAKE_LARGE_PAGES; i++) /* with the table that there is now */
+      s->pages[first + i].prot &= ~(unsigned)ARCH_LARGE;
+  }
   struct fake_page page = {va, pa, prot};
   if (at < s->count && s->pages[at].va == va)
     s->pages[at] = page;
@@ -108,16 +139,7 @@ static bool fake_table_used(const struct fake_space *s, size_t at) {
   return at + 1 < s->count && s->pages[at + 1].va < first + FAKE_TABLE_BYTES;
 }
 
-void arch_aspace_unmap(struct arch_aspace *as, uintptr_t va, size_t size) {
-  struct fake_space *s = fake_space(as);
-  assert_int_equal((va | size) % PAGE_SIZE, 0);
-  assert_true(va >= USER_START && va <= USER_END && size <= USER_END - va);
-  for (size_t at = fake_search(s, va); at < s->count && s->pages[at].va < va + size;) {
-    if (s->pages[at].prot == FAKE_TABLE)
-      at++;
-    else
-      fake_remove(s, at);
-  }
+static void fake_free_tables(struct fake_space *s) {
   for (size_t at = 0; at < s->count;) {
     if (s->pages[at].prot == FAKE_TABLE && !fake_table_used(s, at)) {
       page_free(pa_to_va(s->pages[at].pa), 0);
@@ -126,6 +148,24 @@ void arch_aspace_unmap(struct arch_aspace *as, uintptr_t va, size_t size) {
       at++;
     }
   }
+}
+
+void arch_aspace_unmap(struct arch_aspace *as, uintptr_t va, size_t size) {
+  struct fake_space *s = fake_space(as);
+  assert_int_equal((va | size) % PAGE_SIZE, 0);
+  assert_true(va >= USER_START && va <= USER_END && size <= USER_END - va);
+  size_t from = fake_search(s, va), kept = from, at = from;
+  for (; at < s->count && s->pages[at].va < va + size; at++) {
+    if ((s->pages[at].prot & ARCH_LARGE) != 0) {
+      uintptr_t start = s->pages[at].va & ~(FAKE_TABLE_BYTES - 1);
+      assert_true(start >= va && start + FAKE_TABLE_BYTES <= va + size);
+    }
+    if (s->pages[at].prot == FAKE_TABLE)
+      s->pages[kept++] = s->pages[at];
+  }
+  memmove(&s->pages[kept], &s->pages[at], (s->count - at) * sizeof s->pages[0]);
+  s->count -= at - kept;
+  fake_free_tables(s);
 }
 
 void arch_aspace_free(struct arch_aspace *as) {

@@ -1,7 +1,6 @@
 // sources: kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_share.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/pagecache.c
-// sources: kernel/pagetree.c
-// sources: kernel/heap.c kernel/page.c kernel/uio.c
+// sources: kernel/pagetree.c kernel/heap.c kernel/page.c kernel/uio.c kernel/aspace_large.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* Address spaces: the promises that a program notices. Random use: test_aspace_random.c. */
 #include "tests/host/aspace_fixture.h"

@@ -1,7 +1,6 @@
 // sources: kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_share.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/pagecache.c
-// sources: kernel/pagetree.c
-// sources: kernel/heap.c kernel/page.c kernel/uio.c
+// sources: kernel/pagetree.c kernel/heap.c kernel/page.c kernel/uio.c kernel/aspace_large.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /*
  * Address spaces that map, unmap, protect, write, fork and end at random, against a model page by
@@ -11,7 +10,7 @@
 #include "tests/host/aspace_fixture.h"
 
 #define WINDOW 0x300000000ul
-#define PAGES 700 /* over two fake tables */
+#define PAGES 2600 /* five large ones and a bit */
 #define SPACES 4
 
 enum { OBJ_NONE, OBJ_IN_PLACE, OBJ_COPIED, OBJ_CACHE, OBJ_SLOW, OBJECTS };
@@ -34,6 +33,7 @@ static struct space {
 static struct memobj *objects[OBJECTS];
 static size_t object_pages[OBJECTS] = {0, 21, 10, 16, 12};
 static uint64_t object_values[OBJECTS][OBJECT_PAGES_MAX];
+static size_t large_seen; /* faults that ended in a large page */
 static bool failing; /* allocations may fail: ENOMEM is acceptable, and then nothing has changed */
 
 static mprot_t random_prot(void) {
@@ -47,7 +47,12 @@ static uintptr_t page_va(size_t i) {
 
 static void random_range(size_t *first, size_t *count) {
   *first = ram_random(PAGES);
-  *count = 1 + ram_random(ram_random(3) ? 12 : 200);
+  static const uint32_t most[] = {12, 12, 12, 200, 2000};
+  *count = 1 + ram_random(most[ram_random(5)]);
+  if (ram_random(4) == 0) { /* from a large page's border, or up to one */
+    *first &= ~511ul;
+    *count = ram_random(2) ? (*count + 511) & ~511ul : *count;
+  }
   if (*count > PAGES - *first)
     *count = PAGES - *first;
 }
@@ -69,7 +74,15 @@ static void op_map(struct space *s) {
   random_range(&first, &count);
   int object = ram_random(2) ? OBJ_NONE : 1 + (int)ram_random(OBJECTS - 1);
   size_t object_page = object != OBJ_NONE ? ram_random(20) : 0;
-  mprot_t prot = random_prot(), max_prot = prot | (mprot_t)(ram_random(3) ? RWX : ram_random(8));
+  bool large = ram_random(6) == 0;
+  if (large) { /* what large pages may be used for */
+    object = OBJ_NONE;
+    object_page = 0;
+    first = ram_random(600);
+    count = 1024 + ram_random((uint32_t)(PAGES - 1024 - first));
+  }
+  mprot_t prot = large ? RW : random_prot(),
+          max_prot = prot | (mprot_t)(ram_random(3) ? RWX : ram_random(8));
   bool shared = object != OBJ_NONE && ram_random(2) == 0;
   uintptr_t va = page_va(first);
   errno_t e = aspace_map(s->as, &va, count * PAGE_SIZE, prot, max_prot,
@@ -155,6 +168,9 @@ static void op_fault(struct space *s) {
     *page = random_u64();
     stored(p, *page);
   }
+  unsigned prot;
+  arch_aspace_query(aspace_arch(s->as), page_va(i), NULL, &prot);
+  large_seen += (prot & ARCH_LARGE) != 0;
 }
 
 static void op_write(struct space *s) {
@@ -310,7 +326,7 @@ static void test_random_use_against_a_model(void **state) {
   size_t pages_before = page_free_count(), heap_before = heap_used_bytes();
   objects_create();
   spaces[0].as = create();
-  for (int i = 0; i < 120000; i++) {
+  for (int i = 0; i < 60000; i++) {
     struct space *s = &spaces[ram_random(SPACES)];
     if (s->as == NULL)
       continue;
@@ -322,14 +338,16 @@ static void test_random_use_against_a_model(void **state) {
     else
       random_op(s);
     fail_after = -1;
-    if (s->as != NULL)
+    if (s->as != NULL && i % 10 == 0)
       aspace_verify(s->as);
-    for (int n = 0; i % 100 == 0 && n < SPACES; n++)
+    for (int n = 0; i % 500 == 0 && n < SPACES; n++)
       if (spaces[n].as != NULL)
         verify(&spaces[n]);
   }
   for (int n = 0; n < SPACES; n++)
     aspace_destroy(spaces[n].as);
+  print_message("%zu faults in large pages\n", large_seen);
+  assert_true(large_seen > 1000);
   for (int i = 1; i < OBJECTS; i++) {
     assert_int_equal(objects[i]->refs, 1);
     assert_true(list_empty(&objects[i]->mappings));

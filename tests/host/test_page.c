@@ -148,6 +148,34 @@ static void test_misuse_panics(void **state) {
   page_check();
 }
 
+static void test_split_blocks(void **state) {
+  (void)state;
+  ram_init(3000);
+  size_t free = page_free_count();
+  char *p = page_alloc_split(9), *q = page_alloc_split(9);
+  assert_int_equal((uintptr_t)p % (512 * PAGE_SIZE), 0);
+  assert_int_equal(page_free_count(), free - 1024);
+  for (size_t i = 0; i < 512; i++)
+    assert_int_equal(page_refs(p + i * PAGE_SIZE), 1);
+  /* Each is a page like any other… */
+  assert_true(page_ref(p + 7 * PAGE_SIZE));
+  assert_false(page_split_unshared(p, 9));
+  assert_panics(page_free_split(p, 9));
+  for (size_t i = 0; i < 512; i++)
+    page_unref(p + i * PAGE_SIZE);
+  assert_int_equal(page_free_count(), free - 513);
+  page_unref(p + 7 * PAGE_SIZE);
+  page_check();
+  /* …and all of them can go at once. */
+  assert_true(page_split_unshared(q, 9));
+  page_free_split(q, 9);
+  assert_panics(page_unref(q));
+  assert_panics(page_unref(q + 3 * PAGE_SIZE));
+  assert_int_equal(page_free_count(), free);
+  assert_null(page_alloc_split(11));
+  page_check();
+}
+
 static void test_references(void **state) {
   (void)state;
   ram_init(100);
@@ -222,6 +250,7 @@ int main(void) {
       cmocka_unit_test(test_all_memory_can_be_had_and_comes_back),
       cmocka_unit_test(test_random_blocks_never_overlap),
       cmocka_unit_test(test_misuse_panics),
+      cmocka_unit_test(test_split_blocks),
       cmocka_unit_test(test_references),
       cmocka_unit_test(test_zeroed),
       cmocka_unit_test(test_large_machine_is_set_up_cheaply),

@@ -1,8 +1,6 @@
 // sources: kernel/pagecache.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c
-// sources: kernel/pagetree.c
-// sources: kernel/aspace_share.c
-// sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/heap.c kernel/page.c
-// sources: kernel/uio.c
+// sources: kernel/pagetree.c kernel/aspace_share.c kernel/aspace_print.c kernel/maptree.c
+// sources: kernel/memobj.c kernel/heap.c kernel/page.c kernel/uio.c kernel/aspace_large.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* Page caches: bytes against a model, mappings of the same pages, owners that refuse or are slow.
  */

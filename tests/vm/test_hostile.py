@@ -16,9 +16,10 @@ EVERYWHERE = {
     "SIGSEGV": "exec-stack exec-memory exec-constants exec-null exec-kernel read-kernel read-kernel-memory write-kernel "
                "write-constant read-nothing write-read-only unmap-stack unmap-program unmap-everything stack-overflow "
                "thread-overflow thread-at-data thread-at-nothing thread-return crash-among-many",
-    "SIGBUS": "read-behind-file", "SIGKILL": "use-all-memory raise-10", "SIGABRT": "raise-1", "SIGALRM": "raise-2",
+    "SIGBUS": "read-behind-file read-behind-shared write-after-shrinking exec-after-shrinking",
+    "SIGKILL": "use-all-memory raise-10", "SIGKILL exit status 43": "use-all-shared", "SIGABRT": "raise-1", "SIGALRM": "raise-2",
     "SIGTERM": "raise-16", "SIGXFSZ": "raise-26",
-    LIVES: "exec-made exit-among-many", "exit status 0": "last-thread-exits exit-with-bad-lock"}
+    LIVES: "exec-made exit-among-many fill-shared", "exit status 0": "last-thread-exits exit-with-bad-lock"}
 MACHINE = {
     "x86_64": {
         "SIGSEGV": "hlt cli sti in_port out_port wrmsr rdmsr read_cr0 write_cr3 write_dr7 invlpg swapgs sysret lgdt lidt "

@@ -310,6 +310,51 @@ static void check_file(void) {
         !readable(q + 2 * RAW_PAGE));
 }
 
+/* Whether the first word of each page is its address, but for a part that is of zeroes. */
+static bool is_filled(const uint8_t *p, size_t bytes, size_t hole, size_t hole_bytes) {
+  for (size_t at = 0; at < bytes; at += RAW_PAGE) {
+    bool in_hole = at >= hole && at - hole < hole_bytes;
+    if (*(const uintptr_t *)(p + at) != (in_hole ? 0 : (uintptr_t)p + at))
+      return false;
+  }
+  return true;
+}
+
+/* So much that the machine may use large pages for it: nothing of that may show. */
+static void check_much(void) {
+  enum { MUCH = 16 << 20, LARGE = 2 << 20 };
+  uint8_t *p = raw_memory(MUCH);
+  uint8_t *at = (uint8_t *)(((uintptr_t)p + LARGE - 1) & ~(uintptr_t)(LARGE - 1));
+  check("mem_map", "much memory: zeroes", raw_all(p, MUCH, 0));
+  for (size_t i = 0; i < MUCH; i += RAW_PAGE)
+    *(uintptr_t *)(p + i) = (uintptr_t)p + i;
+  check_err("mem_protect", "much memory: a page inside",
+            cloudabi_sys_mem_protect(at + 5 * RAW_PAGE, RAW_PAGE, R), 0);
+  check("mem_protect", "much memory: that page alone",
+        !writable(at + 5 * RAW_PAGE) && writable(at + 5 * RAW_PAGE - 1) &&
+            writable(at + 6 * RAW_PAGE + 8));
+  check_err("mem_protect", "much memory: the middle",
+            cloudabi_sys_mem_protect(at + LARGE, 3 * LARGE, R), 0);
+  check("mem_protect", "much memory: the middle can't be written",
+        !writable(at + LARGE) && !writable(at + 4 * LARGE - 1) && writable(at + 4 * LARGE + 8));
+  check_err("mem_protect", "much memory: all again", cloudabi_sys_mem_protect(p, MUCH, R | W), 0);
+  check("mem_protect", "much memory: keeps its contents", is_filled(p, MUCH, 0, 0));
+  check_err("mem_unmap", "much memory: from inside to inside",
+            cloudabi_sys_mem_unmap(at + LARGE + 3 * RAW_PAGE, 2 * LARGE), 0);
+  check("mem_unmap", "much memory: the part is gone",
+        writable(at + LARGE + 3 * RAW_PAGE - 1) && !writable(at + LARGE + 3 * RAW_PAGE) &&
+            !writable(at + 3 * LARGE + 3 * RAW_PAGE - 1) &&
+            writable(at + 3 * LARGE + 3 * RAW_PAGE + 8));
+  void *again;
+  check_err(
+      "mem_map", "much memory: a part again",
+      map(at + LARGE + 3 * RAW_PAGE, 2 * LARGE, R | W, ANON | CLOUDABI_MAP_FIXED, NO_FD, 0, &again),
+      0);
+  check("mem_map", "much memory: zeroes in that part alone",
+        is_filled(p, MUCH, (size_t)(at - p) + LARGE + 3 * RAW_PAGE, 2 * LARGE));
+  check_err("mem_unmap", "much memory", cloudabi_sys_mem_unmap(p, MUCH), 0);
+}
+
 void program_main(const argdata_t *ad) {
   check_begin(ad);
   dir = arg_fd(ad, "dir");
@@ -321,5 +366,6 @@ void program_main(const argdata_t *ad) {
   check_protect();
   check_advise();
   check_file();
+  check_much();
   check_end();
 }
