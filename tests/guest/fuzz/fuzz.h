@@ -17,7 +17,9 @@
 
 #define FUZZ_FDS 24
 #define FUZZ_CALLS_MAX 100
-#define FUZZ_FILETYPE_POLL 0x40 /* retired */
+#define FUZZ_FILETYPE_FIFO 0x30 /* retired, as are the next two */
+#define FUZZ_FILETYPE_POLL 0x40
+#define FUZZ_FILETYPE_SOCKET_SEQPACKET 0x81
 #define FUZZ_GRANTED 4
 #define FUZZ_TMP 3 /* which of the granted ones is the temporary directory */
 #define FUZZ_WORKERS_MAX 16
@@ -29,7 +31,7 @@
 struct fuzz_fd { /* the model of a descriptor */
   bool open;
   cloudabi_fd_t fd;
-  bool tmp; /* of the temporary directory, or shared memory: it can be changed */
+  bool tmp; /* of the temporary directory, shared memory, a local socket: it can be changed */
   cloudabi_filetype_t type;
   cloudabi_rights_t base, inheriting;
 };

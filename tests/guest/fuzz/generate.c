@@ -262,9 +262,16 @@ static uint64_t some_pointer(struct fuzz_worker *w, struct fuzz_call *c, const c
   if (is(type, "const struct send_in *")) {
     struct cloudabi_send_in *in = room_for(w, 1024, i % 4);
     struct cloudabi_iovec *iov = (void *)(in + 1);
+    cloudabi_fd_t *fds = (void *)(iov + 8);
     some_iovec(w, iov, 8);
-    silence(w, iov, 8);
-    *in = (struct cloudabi_send_in){iov, length(w, 8), (void *)(iov + 8), length(w, 8), bits(w, 0)};
+    if (c->fd[0] == NULL || !c->fd[0]->tmp)
+      silence(w, iov, 8);
+    for (unsigned i = 0; i < 8; i++) {
+      const struct fuzz_fd *fd = &w->fds[fuzz_below(w, FUZZ_FDS)];
+      fds[i] = fd->open && !one_in(w, 30) ? fd->fd : 60000;
+    }
+    *in = (struct cloudabi_send_in){iov, length(w, 8), fds, one_in(w, 2) ? 0 : length(w, 8),
+                                    bits(w, 0)};
     return (uintptr_t)in;
   }
   if (is(type, "const struct recv_in *")) {
@@ -290,6 +297,8 @@ static uint64_t some_type(struct fuzz_worker *w, const char *call) {
     return fuzz_random(w);
   if (is(call, "fd_create1"))
     return one_in(w, 2) ? CLOUDABI_FILETYPE_SHARED_MEMORY : FUZZ_FILETYPE_POLL;
+  if (is(call, "fd_create2"))
+    return one_in(w, 2) ? CLOUDABI_FILETYPE_SOCKET_STREAM : CLOUDABI_FILETYPE_SOCKET_DGRAM;
   return CLOUDABI_FILETYPE_DIRECTORY;
 }
 
@@ -343,7 +352,8 @@ static void some_open(struct fuzz_worker *w, struct fuzz_call *c) {
                                     CLOUDABI_RIGHT_FILE_STAT_FPUT_SIZE;
   struct cloudabi_fdstat *st = room_for(w, sizeof(*st), 0);
   struct fuzz_fd *dir = &w->fds[fuzz_below(w, FUZZ_FDS)];
-  for (unsigned i = 0; i < 20 && !(dir->open && dir->tmp && dir->inheriting != 0); i++)
+  for (unsigned i = 0;
+       i < 20 && !(dir->open && dir->tmp && dir->type == CLOUDABI_FILETYPE_DIRECTORY); i++)
     dir = &w->fds[fuzz_below(w, FUZZ_FDS)];
   const char *path = PICK(w, tmp_paths);
   c->fd[c->fds++] = dir->open ? dir : NULL;
