@@ -21,7 +21,7 @@ void channel_init(struct channel *c, bool messages) {
 /* ---- Chunks ---- */
 
 struct chunk *chunk_create(size_t size) {
-  size_t bytes = offsetof(struct chunk, data) + size;
+  size_t bytes = sizeof(struct chunk) + size;
   if (memory_bytes + bytes > page_total() / CHANNEL_MEMORY_SHARE * PAGE_SIZE)
     return NULL;
   struct chunk *k = kmalloc(bytes);
@@ -34,7 +34,7 @@ struct chunk *chunk_create(size_t size) {
 
 void chunk_free(struct chunk *k) {
   ASSERT(k->fds == NULL);
-  memory_bytes -= offsetof(struct chunk, data) + k->size;
+  memory_bytes -= sizeof(struct chunk) + k->size;
   kfree(k);
 }
 

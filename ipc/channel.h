@@ -99,10 +99,11 @@ struct chunk {
   uint32_t message_bytes;    /* of the message that begins here */
   uint16_t start, end, size; /* data[start] to data[end] wait; data[size] is the end of the room */
   bool first, last;          /* of a message: no read goes across its borders */
-  char data[];
+  _Alignas(8) char data[];
 };
+_Static_assert(sizeof(struct chunk) == offsetof(struct chunk, data), "it is cleared as a whole");
 
-#define CHUNK_DATA_MAX (PAGE_SIZE - offsetof(struct chunk, data))
+#define CHUNK_DATA_MAX (PAGE_SIZE - sizeof(struct chunk))
 
 /* An empty chunk; NULL: no memory, or the channels' share is used up. */
 struct chunk *chunk_create(size_t size);
