@@ -63,9 +63,9 @@ void channel_poll_read(const struct channel *c, struct poll_state *st);
 
 /* ---- channel_write.c ---- */
 
-/* Into a stream: all of it, or as much as there is room for if nonblock, but of the first `atomic`
- * bytes all or none. No other write comes between the parts of one. EPIPE; EAGAIN; ENOBUFS: no
- * memory; ENFILE: too many descriptors are in flight; EFAULT; EINVAL: descriptors without a byte;
+/* Into a stream: all of it, or as much as there is room for if nonblock; up to `atomic` bytes all
+ * or none. No other write comes between the parts of one. EPIPE; EAGAIN; ENOBUFS: no memory;
+ * ENFILE: too many descriptors are in flight; EFAULT; EINVAL: descriptors without a byte;
  * ECANCELED. These are told if nothing was written. */
 errno_t channel_write(struct channel *c, struct sockmsg *msg, bool nonblock, size_t atomic);
 

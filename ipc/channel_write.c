@@ -168,7 +168,7 @@ errno_t channel_write(struct channel *c, struct sockmsg *msg, bool nonblock, siz
   struct writer w = {.c = c, .msg = msg, .message = fds > 0, .nonblock = nonblock};
   if (wanted == 0)
     return fds > 0 ? EINVAL : channel_closed(c) ? EPIPE : 0;
-  errno_t e = wait_writable(&w, least(wanted, atomic), fds, false);
+  errno_t e = wait_writable(&w, wanted <= atomic ? wanted : 1, fds, false);
   if (e != 0)
     return e;
   c->writing = true;
