@@ -13,14 +13,14 @@ GUEST = "tests/guest"
 ERA = ("dir", "digits", "tmp", "listener")
 # Program and what it is granted besides "out".
 PROGRAMS = {"clock": (), "random": (), "fd": ("dir", "digits"), "mem": ("dir", "pages"), "file": ("dir", "digits"),
-            "names": ("dir", "digits"), "lock": (), "poll": ("dir", "digits"), "thread": (), "proc": ("dir", "digits"), "start": (),
+            "names": ("dir", "digits"), "lock": (), "poll": ("dir", "digits"), "thread": (), "proc": ("dir", "digits"), "exec": ("dir", "digits", "tmp", "self"), "start": (),
             "order": ("dir", "digits"), "pointers": ("dir", "digits"), "limits": ("dir", "digits"),
             "sock": ("dir", "listener"), "pair": (), "passing": ("dir", "digits"), "local": ("tmp", "dir"), "fifo": ("tmp",), "libc_socket": (),"grants": ("limited",), "lock_shared": ("tmp",), "lock_fork": (), "shm": (),
             "tmp_names": ("tmp", "other", "dir"), "tmp_open": ("tmp",), "tmp_files": ("tmp",), "tmp_dirs": ("tmp",),
             "tmp_stat": ("tmp", "other"), "tmp_rights": ("tmp",), "tmp_room": ("small", "large"),
             "traps": ("tmp", "listener"), "poll_fd": ("listener",), "v01": (), **dict.fromkeys(("era_now", "era_names", "era_traps"), ERA)}
 GRANTS = {"dir": "dir: !file\n  path: tree\n", "digits": "file: !file\n  path: digits\n",
-          "tmp": "tmp: !file {tmpfs: 4M}\n", "other": "other: !file {tmpfs: 1M}\n",
+          "tmp": "tmp: !file {tmpfs: 4M}\n", "other": "other: !file {tmpfs: 1M}\n", "self": "self: !executable\n",
           "small": "tmp: !file {tmpfs: 64K}\n", "large": "large: !file {tmpfs: 1G}\n",
           "limited": """log: !fd {fd: stdout, rights: [fd_write]}
 nothing: !fd {fd: stdout, rights: []}
@@ -70,7 +70,7 @@ def build(arch, name, out):
     if name == "v01":
         return link_v01(arch, "fixed", out / name)
     flags = ["-Wextra", "-I" + f"{GUEST}/{arch}"]
-    if name == "start":
+    if name in ("start", "exec"):
         flags.append("-Wl,-e,test_entry")
     return compile_guest(arch, sources(arch, name), out / name, flags)
 

@@ -75,6 +75,9 @@ static inline int machine_tcb_is(const uint64_t *word) {
   __asm__ volatile("mrs %0, tpidr_el0" : "=r"(v));
   return v == word;
 }
+
+#define MACHINE_DIVIDE_SIGNAL 0 /* what a division by zero is */
+#define MACHINE_TINY_SIGNAL 8   /* how tiny_code of exec.S ends */
 #endif
 
 #endif

@@ -80,6 +80,9 @@ static inline int machine_tcb_is(const uint64_t *word) {
   __asm__ volatile("mov %%fs:0, %0" : "=r"(v));
   return v == *word;
 }
+
+#define MACHINE_DIVIDE_SIGNAL 6 /* what a division by zero is */
+#define MACHINE_TINY_SIGNAL 6   /* how tiny_code of exec.S ends */
 #endif
 
 #endif
