@@ -251,6 +251,52 @@ static void check_mapped(void) {
   cloudabi_sys_mem_unmap(map, RAW_PAGE);
 }
 
+/* ---- Several threads append to one file ---- */
+
+#define THREADS 4
+#define RECORDS 200
+#define RECORD 100
+
+static cloudabi_fd_t shared;
+
+static void append(struct raw_thread *t) {
+  uint8_t record[RECORD];
+  for (unsigned i = 0; i < RECORDS; i++) {
+    memset(record, (int)(uintptr_t)t->arg, RECORD);
+    memcpy(record, &i, sizeof(i));
+    struct cloudabi_iovec iov[] = {{record, 7}, {record + 7, RECORD - 7}};
+    size_t n;
+    if (cloudabi_sys_fd_write(shared, iov, 2, &n) == 0 && n == RECORD)
+      t->step++;
+    cloudabi_sys_thread_yield();
+  }
+}
+
+static void check_threads(void) {
+  static struct raw_thread threads[THREADS];
+  static uint8_t all[THREADS * RECORDS * RECORD + 1];
+  unsigned next[THREADS] = {0}, whole = 0;
+  size_t n = 0;
+  tmp_open_from(tmp, "f", 0, CLOUDABI_O_CREAT, CLOUDABI_FDFLAG_APPEND, TMP_INHERITING, &shared);
+  for (uintptr_t i = 0; i < THREADS; i++)
+    raw_spawn(&threads[i], append, (void *)(i + 1));
+  for (unsigned i = 0; i < THREADS; i++)
+    raw_join(&threads[i]);
+  tmp_pread(shared, all, sizeof(all), 0, &n);
+  check_eq("fd_write", "four threads append: nothing is lost", n, THREADS * RECORDS * RECORD);
+  for (const uint8_t *r = all; r < all + n; r += RECORD) {
+    unsigned thread = r[RECORD - 1] - 1u, number;
+    memcpy(&number, r, sizeof(number));
+    if (thread < THREADS && number == next[thread]++ &&
+        raw_all(r + sizeof(number), RECORD - sizeof(number), (uint8_t)(thread + 1)))
+      whole++;
+  }
+  check_eq("fd_write", "four threads append: each record whole, in its thread's order", whole,
+           THREADS * RECORDS);
+  cloudabi_sys_fd_close(shared);
+  tmp_unlink("f");
+}
+
 void program_main(const argdata_t *ad) {
   check_begin(ad);
   tmp = arg_fd(ad, "tmp");
@@ -262,5 +308,6 @@ void program_main(const argdata_t *ad) {
   check_sizes();
   check_without_name();
   check_mapped();
+  check_threads();
   check_end();
 }
