@@ -170,18 +170,21 @@ errno_t sys_file_open(struct thread *t, struct lookup dirfd, const char *path, s
   struct open_request req = {.oflags = oflags};
   struct path *p;
   struct file *f;
-  bool exclusive = (oflags & O_CREAT) && (oflags & O_EXCL);
+  bool exclusive = (oflags & O_CREAT) && (oflags & O_EXCL), missing;
   if ((oflags & ~OFLAGS_ALL) != 0 || ((oflags & O_CREAT) && (oflags & O_DIRECTORY)))
     return EINVAL;
   errno_t e = open_request(t, dirfd.fd, fds, &req);
   if (e != 0)
     return e;
-  e = file_path(t, dirfd.fd, req.rights.base, path, path_len,
-                (dirfd.flags & LOOKUP_SYMLINK_FOLLOW) && !exclusive, &p);
-  if (e != 0)
-    return e;
-  e = open_node(t, p, &req, &f);
-  path_free(p);
+  do {
+    e = file_path(t, dirfd.fd, req.rights.base, path, path_len,
+                  (dirfd.flags & LOOKUP_SYMLINK_FOLLOW) && !exclusive, &p);
+    if (e != 0)
+      return e;
+    missing = p->node == NULL;
+    e = open_node(t, p, &req, &f);
+    path_free(p);
+  } while (e == EEXIST && missing && !exclusive); /* a slow file system: another one was faster */
   return e == 0 ? open_install(t, f, &req.fds, fd) : e;
 }
 

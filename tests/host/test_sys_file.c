@@ -133,6 +133,25 @@ static void test_open_creates(void **state) {
   assert_int_equal(tree_nodes[1].size, 0);
 }
 
+/* Somebody else makes the file while a slow file system is about to. */
+static errno_t outrun_create(struct vnode *dir, const char *name, size_t len, filetype_t type,
+                             struct vnode **child) {
+  assert_int_equal(tree_create(dir, name, len, type, child), 0);
+  vnode_unref(*child);
+  *child = NULL;
+  return EEXIST;
+}
+
+static void test_open_outrun(void **state) {
+  struct vnode_ops slow = tree_ops;
+  fd_t fd;
+  slow.create = outrun_create;
+  tree_nodes[0].vnode.ops = &slow;
+  assert_int_equal(open_at(root, "new", O_CREAT, mode(true, true), false, &fd), 0);
+  assert_int_equal(open_at(root, "newer", O_CREAT | O_EXCL, mode(true, true), false, &fd), EEXIST);
+  tree_nodes[0].vnode.ops = &tree_ops;
+}
+
 static void test_open_order_of_errors(void **state) {
   fd_t fd = 77;
   struct fdstat st = {0}, bad = {.fs_flags = 0x20};
@@ -277,14 +296,9 @@ static void test_advise_allocate(void **state) {
 int main(void) {
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, begin, end)
   const struct CMUnitTest tests[] = {
-      UNIT(test_open_rights),
-      UNIT(test_open_needs),
-      UNIT(test_open_results),
-      UNIT(test_open_creates),
-      UNIT(test_open_order_of_errors),
-      UNIT(test_readdir),
-      UNIT(test_readlink),
-      UNIT(test_stat),
+      UNIT(test_open_rights),     UNIT(test_open_needs),  UNIT(test_open_results),
+      UNIT(test_open_creates),    UNIT(test_open_outrun), UNIT(test_open_order_of_errors),
+      UNIT(test_readdir),         UNIT(test_readlink),    UNIT(test_stat),
       UNIT(test_advise_allocate),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
