@@ -41,7 +41,7 @@ unsigned page_order(const void *page);
 
 /* References to an order-0 page that several mappings share: 1 after page_alloc. False: there are
  * PAGE_REFS_MAX already. */
-bool page_ref(void *page);
+bool page_ref(void *page) __attribute__((warn_unused_result));
 /* Drops one; the last frees the page. */
 void page_unref(void *page);
 uint32_t page_refs(const void *page);

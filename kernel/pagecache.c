@@ -242,9 +242,12 @@ errno_t pagecache_writeback(struct pagecache *pc) {
   for (uint64_t index = 0; pagetree_next_dirty(&pc->tree, &index); index++) {
     bool whole = true;
     void *page = pagetree_get(&pc->tree, index);
+    if (!page_ref(page)) {
+      result = ENOMEM;
+      continue;
+    }
     pagetree_mark(&pc->tree, index, false);
     memobj_write_protect(&pc->obj, index << PAGE_SHIFT, PAGE_SIZE);
-    page_ref(page);
     errno_t e = pc->ops->write(pc, index, page, &whole);
     page_unref(page);
     if (e != 0 || !whole)
