@@ -49,7 +49,7 @@ static void run(unsigned seed) {
 
 static void test_seeds(void **state) {
   const char *n = getenv("VIRGA_SEEDS");
-  unsigned seeds = n != NULL ? (unsigned)atoi(n) : 200;
+  unsigned seeds = n != NULL ? (unsigned)atoi(n) : 100;
   (void)state;
   size_t before = heap_used_bytes();
   for (unsigned seed = 0; seed < seeds; seed++) {
