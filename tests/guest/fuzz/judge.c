@@ -243,7 +243,7 @@ static const char *judge_create2(struct fuzz_worker *w, const struct fuzz_call *
       continue;
     cloudabi_fd_t fd = result_fd(c, i);
     const char *wrong = fifo ? enter(w, fd, 0x1008004a, 0, false, true)
-                             : enter(w, fd, 0x801008004a, 0x815ffff7ff, true, true);
+                             : enter(w, fd, 0x1ea1008004a, 0x1ffffffffff, true, true);
     if (wrong != NULL)
       return wrong;
     tame(w, fd);
