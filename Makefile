@@ -81,8 +81,8 @@ $(KOBJ)/%.o: %.S | $(PACKAGES)
 # What a request passes through; net/net.mk has a list of its own.
 KERNEL_FAST := kernel/bh.c kernel/fdtable.c kernel/heap.c kernel/string.c kernel/thread.c \
   kernel/timer.c kernel/uio.c kernel/waitq.c kernel/sys/dispatch.c kernel/sys/fd.c kernel/sys/poll.c \
-  kernel/sys/sock.c drivers/virtio/net.c drivers/virtio/net_rx.c drivers/virtio/net_tx.c \
-  drivers/virtio/virtq.c $(ARCH_FAST)
+  kernel/sys/sock.c ipc/channel_read.c ipc/channel_write.c ipc/socket.c drivers/virtio/net.c \
+  drivers/virtio/net_rx.c drivers/virtio/net_tx.c drivers/virtio/virtq.c $(ARCH_FAST)
 $(foreach f,$(KERNEL_FAST),$(eval CFLAGS_$(f) := $(FAST)))
 
 # These define what the compiler would turn their loops into.

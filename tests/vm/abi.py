@@ -15,8 +15,9 @@ ERA = ("dir", "digits", "tmp", "listener")
 PROGRAMS = {"clock": (), "random": (), "fd": ("dir", "digits"), "mem": ("dir", "pages"), "file": ("dir", "digits"),
             "names": ("dir", "digits"), "lock": (), "poll": ("dir", "digits"), "thread": (), "proc": ("dir", "digits"), "exec": ("dir", "digits", "tmp", "self"), "start": (),
             "order": ("dir", "digits"), "pointers": ("dir", "digits"), "limits": ("dir", "digits"),
-            "sock": ("dir", "listener"), "pair": (), "passing": ("dir", "digits"), "local": ("tmp", "dir"), "fifo": ("tmp",), "libc_socket": (),
-            "grants": ("limited",), "lock_shared": ("tmp",), "lock_fork": (), "shm": (), "mem_fork": (),
+            "sock": ("dir", "listener"), "pair": (), "passing": ("dir", "digits"), "local": ("tmp", "dir"), "fifo": ("tmp",),
+            "libc_socket": ("listener",), "sock_limits": (), "grants": ("limited",), "lock_shared": ("tmp",), "lock_fork": (), "shm": (),
+            "mem_fork": (),
             "tmp_names": ("tmp", "other", "dir"), "tmp_open": ("tmp",), "tmp_files": ("tmp",), "tmp_dirs": ("tmp",),
             "tmp_stat": ("tmp", "other"), "tmp_rights": ("tmp",), "tmp_room": ("small", "large"),
             "traps": ("tmp", "listener"), "poll_fd": ("listener",), "v01": (), **dict.fromkeys(("era_now", "era_names", "era_traps"), ERA)}

@@ -79,3 +79,11 @@ def test_attack(programs, arch, name, ends):
     assert (code, status) == (qemu_status(arch, 126), 128 + SIGNALS[signal])
     if not name.startswith("raise-"):
         assert f"crash: {signal} (" in console and "mappings (" in console, "there is a report"
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("name", ["passing", "sock_limits"])
+def test_sockets(arch, name, tmp_path):
+    """Everything that sockets hold is used up, lost in rings, and counted afterwards."""
+    results, _ = abi.run(arch, name, abi.make(arch, name, tmp_path, "-debug-ubsan"))
+    assert not [result for result in results if result[0] != "ok"]

@@ -1,10 +1,11 @@
 /*
- * The C library's calls over local sockets: {out: fd}. socketpair, pipe, sendmsg and recvmsg with
- * SCM_RIGHTS, poll, shutdown.
+ * The C library's calls over local sockets: {out: fd, listener: socket}. socketpair, pipe, sendmsg
+ * and recvmsg with SCM_RIGHTS, poll, shutdown; and the address that accept tells.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <program.h>
 #include <pthread.h>
@@ -165,11 +166,23 @@ static void check_thread(void) {
   close(blocked[0]);
 }
 
+static void check_accept(int listener) {
+  struct sockaddr_in in = {0};
+  socklen_t size = sizeof(in);
+  dprintf(check_fd, "peer: connect\n");
+  int fd = accept(listener, (struct sockaddr *)&in, &size);
+  check("sock_accept", "accept() tells the peer's address",
+        fd >= 0 && size == sizeof(in) && in.sin_family == AF_INET && in.sin_port != 0 &&
+            ntohl(in.sin_addr.s_addr) >> 24 == 10);
+  close(fd);
+}
+
 void program_main(const argdata_t *ad) {
   check_begin(ad);
   check_pair();
   check_pipe();
   check_rights();
   check_thread();
+  check_accept(arg_fd(ad, "listener"));
   check_end();
 }
