@@ -77,14 +77,17 @@ static errno_t wait_readable(struct channel *c, bool nonblock) {
 
 /* ---- Streams ---- */
 
-/* How many bytes, up to `most`, one read may take; `*border`: no more can follow these. */
-static size_t look(const struct channel *c, size_t most, bool *border) {
+/* How many bytes one read may take; `*border`: no more can follow these. It ends before a message
+ * with descriptors and behind one whose descriptors it takes. */
+static size_t look(const struct channel *c, const struct sockmsg *msg, bool *border) {
+  const size_t most = msg->uio->resid;
+  const bool takes = msg->fds_max > 0;
   size_t bytes = 0;
   *border = false;
   for (const struct chunk *k = c->head; k != NULL && bytes < most && !*border; k = k->next) {
     size_t n = least(waiting(k), most - bytes);
     bytes += n;
-    *border = n == waiting(k) && (k->last || (k->next != NULL && k->next->first));
+    *border = n == waiting(k) && ((k->last && takes) || (k->next != NULL && k->next->first));
   }
   return bytes;
 }
@@ -104,7 +107,7 @@ static void consume(struct channel *c, size_t n) {
 
 static errno_t stream_step(struct channel *c, struct sockmsg *msg, bool *border) {
   errno_t e;
-  size_t n = copy_out(c, msg->uio, look(c, msg->uio->resid, border), &e);
+  size_t n = copy_out(c, msg->uio, look(c, msg, border), &e);
   struct fd_bundle *b = n > 0 ? take_fds(c) : NULL;
   consume(c, n);
   step_done(c);
@@ -134,7 +137,7 @@ static errno_t stream_peek(struct channel *c, struct sockmsg *msg, bool nonblock
     e = wait_readable(c, nonblock);
     if (e != 0 || c->head == NULL)
       return e;
-    n = look(c, msg->uio->resid, &border);
+    n = look(c, msg, &border);
     if (!all || nonblock || border || n == msg->uio->resid || channel_room(c) == 0 ||
         channel_closed(c))
       break;

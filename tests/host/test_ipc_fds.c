@@ -94,6 +94,9 @@ static void nobody_asked_for_them(void **state) {
   assert_true(r.n == 1 && r.flags == 0 && r.fds == NULL);
   ipc_pass(ends[0], a);
   assert_true(ipc_gives(ends[1], "x"));
+  ipc_pass(ends[0], a);
+  ipc_put(ends[0], "yz"); /* nothing keeps it apart then */
+  assert_true(ipc_gives(ends[1], "xyz"));
   assert_int_equal(a->refs, 1);
   file_unref(a);
 }

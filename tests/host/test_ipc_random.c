@@ -175,14 +175,15 @@ static void do_send(struct model *m) {
 
 /* ---- Receiving ---- */
 
-/* The model's bytes of one read; consumes them unless it is a peek. */
-static size_t model_read(struct model *m, size_t most, bool peek, uint8_t *out, size_t *fds,
-                         unsigned *things) {
+/* The model's bytes of one read; consumes them unless it is a peek. Who takes no descriptors reads
+ * on behind them. */
+static size_t model_read(struct model *m, size_t most, bool peek, bool takes, uint8_t *out,
+                         size_t *fds, unsigned *things) {
   size_t n = 0;
   unsigned id = m->head->id;
   struct message *msg = m->head;
   *fds = 0;
-  while (msg != NULL && n < most && msg->id == id) {
+  while (msg != NULL && n < most && (msg->id == id || (msg->id == 0 && !takes))) {
     size_t part = msg->len - msg->at < most - n ? msg->len - msg->at : most - n;
     memcpy(out + n, msg->bytes + msg->at, part);
     n += part;
@@ -253,7 +254,8 @@ static void do_recv(struct model *m) {
     return;
   }
   size_t len = m->head->len;
-  size_t n = (is_stream(m) ? model_read : model_datagram)(m, most, peek, expected, &fds, things);
+  size_t n = is_stream(m) ? model_read(m, most, peek, fds_max > 0, expected, &fds, things)
+                          : model_datagram(m, most, peek, expected, &fds, things);
   CHECK(e == 0 && r.n == n && memcmp(buffer, expected, n) == 0);
   CHECK(r.flags == (!is_stream(m) && len > most ? SOCK_RECV_DATA_TRUNCATED : 0));
   take(r.fds, fds_max > 0 ? fds : 0, things);
