@@ -206,7 +206,7 @@ static void cv_waiter(struct raw_thread *t) {
   t->step = 1;
   cloudabi_errno_t e = raw_wait(raw_condvar_sub(CONDVAR, LOCK), 0, &ev);
   bool ok = e == 0 && ev.error == 0 && ev.type == CLOUDABI_EVENTTYPE_CONDVAR &&
-            ev.userdata == 0xc0d5 && (lock & ~KM) == (t->own | WR);
+            ev.userdata == 0xc0d5 && ev.condvar.condvar == CONDVAR && (lock & ~KM) == (t->own | WR);
   order[turns++] = t->own;
   t->step = ok ? 2 : 3;
   cloudabi_sys_lock_unlock(LOCK, PRIVATE);
