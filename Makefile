@@ -63,7 +63,7 @@ include net/net.mk
 include sdk/sdk.mk
 
 KERNEL_C := $(sort $(wildcard arch/$(ARCH)/*.c boot/*.c boot/$(ARCH)/*.c kernel/*.c kernel/sys/*.c \
-  fs/*.c ipc/*.c drivers/*.c drivers/virtio/*.c net/*.c net/port/*.c))
+  fs/*.c fs/ext4/*.c ipc/*.c drivers/*.c drivers/virtio/*.c net/*.c net/port/*.c))
 KERNEL_S := $(sort $(wildcard arch/$(ARCH)/*.S boot/$(ARCH)/*.S))
 KERNEL_OBJS := $(KERNEL_C:%.c=$(KOBJ)/%.o) $(KERNEL_S:%.S=$(KOBJ)/%.o) \
   $(LWIP_SRCS:%.c=$(KOBJ)/%.o) $(VDSO_OBJ)
@@ -140,7 +140,7 @@ CONFIG ?= $(if $(OUR_APP),apps/$(APP)/$(APP).yaml,$(error APP=$(APP) is no folde
 IMAGE := $(OUT)/$(NAME)
 # What a loader takes: an ELF file, or raw memory; then the ELF file is for debuggers.
 BOOTABLE := $(IMAGE).$(if $(filter aarch64,$(ARCH)),image,elf)
-VM_FLAGS = --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG)
+VM_FLAGS = --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG) --disk "$(DISK)"
 
 .PHONY: kernel image-elf image run run-machine run-gdb test bench conformance lint format size clean help FORCE
 kernel: $(KERNEL) $(OUT)/kernel$(VARIANT).symbols
@@ -187,7 +187,7 @@ $(HOSTDIR)/tests/$(1): tests/host/$(1).c $(call unit_field,$(1),sources) $(ALL_H
 	$$(Q)clang $(SAN_CFLAGS) -fsanitize=address,undefined$(2) $(call unit_field,$(1),cflags) \
 	  -o $$@ $$(filter %.c,$$^) $(if $(2),,-lcmocka) $(call unit_field,$(1),libs)
 endef
-ALL_HEADERS := $(wildcard abi/* argdata/*.h images/*.h kernel/*.h kernel/sys/*.h fs/*.h ipc/*.h net/*.h \
+ALL_HEADERS := $(wildcard abi/* argdata/*.h images/*.h kernel/*.h kernel/sys/*.h fs/*.h fs/ext4/*.h ipc/*.h net/*.h \
   net/port/*.h net/port/*/*.h drivers/*.h drivers/virtio/*.h arch/*.h arch/*/platform.h arch/host/*.h boot/*.h tests/host/*.h)
 $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call unit_rule,$(t),)))
 $(foreach t,$(notdir $(FUZZERS)),$(eval $(call unit_rule,$(t),$(comma)fuzzer)))
@@ -230,6 +230,7 @@ help:
 #:
 #:   make run [APP=httpd] [CONFIG=x.yaml] [MEM=64] [PORT=8080] [CMDLINE="log=info"]
 #:                        build the image, boot it in QEMU, show its console
+#:   make run DISK=a.img  the same with a disk (several: DISK="a.img b.img"), made if it is missing
 #:   make image APP=…     build/ARCH/NAME.elf (for -kernel; aarch64: NAME.image) and a disk, NAME.img
 #:   make test [T=name]   all tests, or those whose name contains it
 #:   make conformance     which system calls pass how many checks: docs/conformance.md

@@ -1,4 +1,5 @@
-/* The tag !file: a file or directory of the host, or an empty directory in memory. */
+/* The tag !file: a file or directory of the host, an empty directory in memory, or what is on
+ * a disk (grant_disk.c). */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,25 +67,38 @@ static bool grant_tmpfs(struct grants *grants, const struct node *size, struct g
 bool grant_file(struct grants *grants, struct node *node, struct grant *grant) {
   struct attributes attributes = {
       .tag = "!file",
-      .names = {"path", "tmpfs", "rights", "inheriting"},
-      .accepted = "path, tmpfs, rights, inheriting",
-      .may_list = {false, false, true, true},
+      .names = {"path", "tmpfs", "disk", "rights", "inheriting", "partition", "writable"},
+      .accepted = "path, tmpfs, disk, partition, writable, rights, inheriting",
+      .may_list = {false, false, false, true, true},
   };
   if (!attributes_read(grants->report, node, &attributes)) {
     return false;
   }
   const struct node *path = attributes.values[0], *tmpfs = attributes.values[1];
-  if (path == NULL && tmpfs == NULL) {
+  const struct node *disk = attributes.values[2], *rights = attributes.values[3];
+  const struct node *partition = attributes.values[5], *writable = attributes.values[6];
+  const struct node *stray = partition != NULL ? partition : writable;
+  if (path == NULL && tmpfs == NULL && disk == NULL) {
     return report_at(grants->report, node->at,
                      "!file without its attribute path; accepted: path with the name of a file or "
-                     "directory, or tmpfs with a size");
+                     "directory, tmpfs with a size, or disk");
   }
-  if (path != NULL && tmpfs != NULL) {
+  if (tmpfs != NULL && (path != NULL || disk != NULL)) {
     return report_at(grants->report, node->at,
-                     "!file with both path and tmpfs; accepted: one of them");
+                     "!file with both %s and tmpfs; accepted: one of them",
+                     path != NULL ? "path" : "disk");
   }
-  grant->where = path != NULL ? path->at : tmpfs->at;
-  bool made = path != NULL ? grant_path(grants, path, grant) : grant_tmpfs(grants, tmpfs, grant);
-  grant->rights.kind = grant->directory ? RIGHTS_DIRECTORY : RIGHTS_FILE;
-  return made && grant_rights(grants, attributes.values[2], attributes.values[3], grant);
+  if (disk == NULL && stray != NULL) {
+    return report_at(grants->report, stray->at, "!file with %s, but without disk; accepted: disk",
+                     partition != NULL ? "partition" : "writable");
+  }
+  bool made;
+  grant->where = disk != NULL ? disk->at : path != NULL ? path->at : tmpfs->at;
+  if (disk != NULL) {
+    made = grant_disk(grants, &(struct disk_nodes){disk, partition, path, writable}, grant);
+  } else {
+    made = path != NULL ? grant_path(grants, path, grant) : grant_tmpfs(grants, tmpfs, grant);
+    grant->rights.kind = grant->directory ? RIGHTS_DIRECTORY : RIGHTS_FILE;
+  }
+  return made && grant_rights(grants, rights, attributes.values[4], grant);
 }

@@ -19,6 +19,7 @@ enum grant_kind {
   GRANT_FD,    /* the console */
   GRANT_FILE,  /* a host file or directory that goes into the image */
   GRANT_TMPFS, /* an empty directory in memory */
+  GRANT_DISK,  /* a file or directory of a disk */
   GRANT_SOCKET,
   GRANT_EXECUTABLE, /* the program's own file */
 };

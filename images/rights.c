@@ -11,14 +11,6 @@
 #include "images/attributes.h"
 #include "kernel/rights.h"
 
-/* What changes something that others can see. */
-#define CHANGES                                                                             \
-  (RIGHT_FD_DATASYNC | RIGHT_FD_WRITE | RIGHT_FILE_ALLOCATE | RIGHT_FILE_CREATE_DIRECTORY | \
-   RIGHT_FILE_CREATE_FILE | RIGHT_FILE_CREATE_FIFO | RIGHT_FILE_LINK_SOURCE |               \
-   RIGHT_FILE_LINK_TARGET | RIGHT_FILE_RENAME_SOURCE | RIGHT_FILE_RENAME_TARGET |           \
-   RIGHT_FILE_STAT_FPUT_SIZE | RIGHT_FILE_STAT_FPUT_TIMES | RIGHT_FILE_STAT_PUT_TIMES |     \
-   RIGHT_FILE_SYMLINK | RIGHT_FILE_UNLINK | RIGHT_SOCK_BIND_DIRECTORY)
-
 #define WORDS "all, read-only"
 #define LISTED_MAX 12 /* accepted rights that a message names one by one */
 
@@ -29,7 +21,7 @@ struct name {
 
 static const struct name words[] = {
     {"all", RIGHTS_ALL_EVER},
-    {"read-only", RIGHTS_ALL_EVER & ~CHANGES},
+    {"read-only", RIGHTS_ALL_EVER & ~RIGHTS_CHANGES},
 };
 
 static const struct name names[] = {
@@ -87,12 +79,20 @@ static const struct {
     [RIGHTS_CONSOLE] = {"the console", FILETYPE_CHARACTER_DEVICE, RIGHT_FD_READ},
     [RIGHTS_FILE] = {"a file of the image", FILETYPE_REGULAR_FILE, RIGHT_FD_WRITE},
     [RIGHTS_DIRECTORY] = {"a directory", FILETYPE_DIRECTORY, 0},
+    [RIGHTS_DISK] = {"a file or directory of a disk", FILETYPE_DIRECTORY, 0},
+    [RIGHTS_DISK_READ_ONLY] = {"what is not writable", FILETYPE_DIRECTORY, RIGHTS_CHANGES},
     [RIGHTS_SOCKET] = {"a socket", FILETYPE_SOCKET_STREAM, 0},
 };
 
 static void maximum(enum rights_kind kind, uint64_t *base, uint64_t *inheriting) {
   rights_max(kinds[kind].type, true, base, inheriting);
+  if (kind == RIGHTS_DISK || kind == RIGHTS_DISK_READ_ONLY) { /* which of the two shows at boot */
+    uint64_t file_base, file_inheriting;
+    rights_max(FILETYPE_REGULAR_FILE, true, &file_base, &file_inheriting);
+    *base |= file_base;
+  }
   *base &= ~kinds[kind].without;
+  *inheriting &= ~kinds[kind].without;
 }
 
 static const struct name *find(const struct name *list, size_t count, const char *text,

@@ -18,6 +18,8 @@ enum rights_kind {
   RIGHTS_CONSOLE,
   RIGHTS_FILE,
   RIGHTS_DIRECTORY,
+  RIGHTS_DISK, /* a file or a directory: the builder does not see the disk */
+  RIGHTS_DISK_READ_ONLY,
   RIGHTS_SOCKET,
 };
 

@@ -23,6 +23,7 @@ enum { CODE_OTHER_STATUS = 125, CODE_SIGNAL = 126, CODE_PANIC = 127 };
 #define LINGER_NS 5000000000ull
 
 static struct unfinished *unfinished;
+static struct last_work *last_work;
 
 __attribute__((format(printf, 2, 3))) static _Noreturn void end(unsigned code, const char *format,
                                                                 ...) {
@@ -40,6 +41,20 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void end(unsigned code, c
 void machine_end_waits_for(struct unfinished *u) {
   u->next = unfinished;
   unfinished = u;
+}
+
+void machine_end_does(struct last_work *w) {
+  w->next = last_work;
+  last_work = w;
+}
+
+/* Once: it may fail by boot_fail() itself. */
+static void do_last_work(void) {
+  while (last_work != NULL) {
+    struct last_work *w = last_work;
+    last_work = w->next;
+    w->run();
+  }
 }
 
 static bool some_left(void) {
@@ -80,6 +95,7 @@ static void check_structures(void) {
 }
 
 void machine_end(signal_t signal, exitcode_t exitcode) {
+  do_last_work();
   linger();
   check_structures();
   console_fresh_line();
@@ -96,6 +112,7 @@ void boot_fail(const char *format, ...) {
   va_start(ap, format);
   kvsnprintf(line, sizeof line, format, ap);
   va_end(ap);
+  do_last_work();
   end(CODE_PANIC, "boot failed: %s", line);
 }
 

@@ -18,9 +18,19 @@ struct unfinished {
  * start. */
 void machine_end_waits_for(struct unfinished *u);
 
-/* The first process is gone: waits for unfinished work, prints the last line (`exit status N`,
- * `killed by SIGSEGV`) and powers off with the code of docs/kernel.md. On a thread's stack, kernel
- * lock held. */
+/* Work that has to be done before the machine goes off, whether the program exited, crashed or was
+ * never started; after a panic it is not. */
+struct last_work {
+  void (*run)(void);      /* on a thread's stack; may sleep */
+  struct last_work *next; /* private */
+};
+
+/* machine_end() does it first of all, and so does boot_fail(). Once for each; threads exist. */
+void machine_end_does(struct last_work *w);
+
+/* The first process is gone: does the last work, waits for unfinished work, prints the last line
+ * (`exit status N`, `killed by SIGSEGV`) and powers off with the code of docs/kernel.md. On a
+ * thread's stack, kernel lock held. */
 _Noreturn void machine_end(signal_t signal, exitcode_t exitcode);
 
 #endif

@@ -8,6 +8,8 @@
 #include "kernel/grants.h"
 
 #include "fs/bootfs.h"
+#include "fs/disks.h"
+#include "fs/lookup.h"
 #include "fs/tmpfs.h"
 #include "fs/vfile.h"
 #include "kernel/console.h"
@@ -17,7 +19,7 @@
 #include "kernel/string.h"
 #include "net/net.h"
 
-#define WORDS_MAX 4
+#define WORDS_MAX 6
 #define NAME_MAX_BYTES 63 /* of the payload's entries that grants name */
 
 struct word {
@@ -143,13 +145,13 @@ static void grant_file(const struct line *l, struct grant *g) {
   open_payload(l, name, directory ? FILETYPE_DIRECTORY : FILETYPE_REGULAR_FILE, g);
 }
 
-static uint64_t parse_size(const struct line *l, struct word digits) {
+static uint64_t parse_number(const struct line *l, struct word digits, const char *expected) {
   uint64_t size = 0;
   for (size_t i = 0; i < digits.len; i++) {
     char c = digits.s[i];
     if (c < '0' || c > '9' || __builtin_mul_overflow(size, 10, &size) ||
         __builtin_add_overflow(size, (uint64_t)(c - '0'), &size))
-      bad(l, "expected `tmpfs BYTES`");
+      bad(l, expected);
   }
   return size;
 }
@@ -158,10 +160,56 @@ static void grant_tmpfs(const struct line *l, struct grant *g) {
   struct vnode *root;
   if (l->words != 2)
     bad(l, "expected `tmpfs BYTES`");
-  check(l, tmpfs_create(parse_size(l, l->word[1]), &root));
+  check(l, tmpfs_create(parse_number(l, l->word[1], "expected `tmpfs BYTES`"), &root));
   check(l, vfile_create(root, 0, &g->file));
   vnode_unref(root);
   rights_max(FILETYPE_DIRECTORY, g->retired_rights, &g->base, &g->inheriting);
+}
+
+/* The text that a word stands for: %XX is a byte. to[max], NUL included; its length. */
+static size_t unescape(const struct line *l, struct word w, char *to, size_t max) {
+  size_t n = 0;
+  for (size_t i = 0; i < w.len; n++) {
+    bool escaped = w.s[i] == '%';
+    if (n + 1 >= max || (escaped && w.len - i < 3))
+      bad(l, "malformed");
+    to[n] = escaped ? (char)parse_rights(l, (struct word){w.s + i + 1, 2}) : w.s[i];
+    i += escaped ? 3 : 1;
+  }
+  to[n] = '\0';
+  return n;
+}
+
+#define DISK_EXPECTED "expected `disk HOW WHICH PARTITION read PATH`, or `write`"
+
+static void parse_disk(const struct line *l, struct disk_place *place, bool *writable) {
+  *writable = word_is(l, 4, "write");
+  if (l->words != 6 || (!*writable && !word_is(l, 4, "read")))
+    bad(l, DISK_EXPECTED);
+  *place = (struct disk_place){.partition = (unsigned)parse_number(l, l->word[3], DISK_EXPECTED)};
+  if (word_is(l, 1, "order")) {
+    place->by = DISK_BY_ORDER;
+    place->order = (unsigned)parse_number(l, l->word[2], DISK_EXPECTED);
+    return;
+  }
+  if (!word_is(l, 1, "serial") && !word_is(l, 1, "label"))
+    bad(l, "of disks, this kernel finds those with order, serial or label");
+  place->by = word_is(l, 1, "serial") ? DISK_BY_SERIAL : DISK_BY_LABEL;
+  unescape(l, l->word[2], place->name, sizeof place->name);
+}
+
+static void grant_disk(const struct line *l, struct grant *g) {
+  struct disk_place place;
+  bool writable;
+  static char path[PATH_BYTES_MAX + 1];
+  parse_disk(l, &place, &writable);
+  size_t len = unescape(l, l->word[5], path, sizeof path);
+  disk_open(disk_claim(&place, writable), path, len, &g->file);
+  rights_max(g->file->type, g->retired_rights, &g->base, &g->inheriting);
+  if (!writable) {
+    g->base &= ~RIGHTS_CHANGES;
+    g->inheriting &= ~RIGHTS_CHANGES;
+  }
 }
 
 static void grant_socket(const struct line *l, bool have_network, struct grant *g) {
@@ -194,28 +242,54 @@ static void grant_line(const struct line *l, bool have_network, struct grant *g)
     grant_file(l, g);
   else if (word_is(l, 0, "tmpfs"))
     grant_tmpfs(l, g);
+  else if (word_is(l, 0, "disk"))
+    grant_disk(l, g);
   else if (word_is(l, 0, "socket"))
     grant_socket(l, have_network, g);
   else if (word_is(l, 0, "executable"))
     grant_executable(l, g);
   else
-    bad(l, "this kernel has no such grant; expected fd, file, tmpfs, socket or executable");
+    bad(l,
+        "this kernel has no such grant; expected fd, file, tmpfs, disk, "
+        "socket or executable");
+}
+
+/* The line at *text, which moves on. False: there is none. */
+static bool next_line(const char **text, const char *end, struct line *l) {
+  if (*text >= end)
+    return false;
+  const char *newline = memchr(*text, '\n', (size_t)(end - *text));
+  *l = (struct line){.text = *text};
+  l->len = (size_t)((newline != NULL ? newline : end) - *text);
+  *text += l->len + 1;
+  split(l);
+  return true;
+}
+
+/* All grants of one disk share it, and say together whether it is written to. */
+static void claim_disks(const char *text, const char *end) {
+  struct line line;
+  struct disk_place place;
+  bool writable;
+  while (next_line(&text, end, &line)) {
+    if (!word_is(&line, 0, "disk"))
+      continue;
+    parse_disk(&line, &place, &writable);
+    disk_claim(&place, writable);
+  }
 }
 
 void grants_install(struct process *p, const char *text, size_t bytes, bool have_network) {
   const char *end = text + bytes;
-  for (fd_t expected = 0; text < end; expected++) {
-    struct line line = {.text = text};
+  struct line line;
+  claim_disks(text, end);
+  for (fd_t expected = 0; next_line(&text, end, &line); expected++) {
     struct grant grant = {.retired_rights = p->retired_rights};
     fd_t fd;
-    const char *newline = memchr(text, '\n', (size_t)(end - text));
-    line.len = (size_t)((newline != NULL ? newline : end) - text);
-    split(&line);
     grant_line(&line, have_network, &grant);
     grant.base &= line.base;
     grant.inheriting &= line.inheriting;
     check(&line, fd_install(&p->fds, grant.file, grant.base, grant.inheriting, &fd));
     ASSERT(fd == expected);
-    text += line.len + 1;
   }
 }

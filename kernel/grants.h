@@ -7,6 +7,9 @@
  *     file files/3 file                a file of the payload, read-only
  *     file files/3 directory           a directory of the payload
  *     tmpfs 16777216                   an empty directory in memory, and how much it may take
+ *     disk order 0 0 write /var/app    a file or directory of a disk: `order N`, `serial NAME` or
+ *                                      `label NAME`; the partition, or 0; `read` or `write`; the
+ *                                      path. In NAME and path, %20 stands for a space, and so on
  *     socket stream listen 0.0.0.0:80  a listening socket (IPv6: [::]:80)
  *     executable                       the program itself
  *

@@ -237,6 +237,10 @@ void pagecache_dirty(struct pagecache *pc, uint64_t index) {
     pagetree_mark(&pc->tree, index, true);
 }
 
+bool pagecache_too_dirty(void) {
+  return pagetree_dirty_total() > page_total() / 8;
+}
+
 errno_t pagecache_writeback(struct pagecache *pc) {
   errno_t result = 0;
   for (uint64_t index = 0; pagetree_next_dirty(&pc->tree, &index); index++) {

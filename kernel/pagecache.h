@@ -78,6 +78,10 @@ errno_t pagecache_writeback(struct pagecache *pc);
 /* Gives back the pages [first, end), dirty or not, and takes them out of every mapping. */
 void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end);
 
+/* Whether so many pages wait for their medium, an eighth of memory, that whoever makes another one
+ * has to write some first. */
+bool pagecache_too_dirty(void);
+
 /* Lets go of pages that can be read again, of all caches in turn, until n pages of memory are free
  * or there are no more. True: n are free. */
 bool pagecache_make_room(size_t n);

@@ -94,12 +94,16 @@ errno_t pagetree_insert(struct pagetree *t, uint64_t index, void *page) {
 
 /* ---- Pages go ---- */
 
+static size_t dirty_total;
+
 /* Frees the pages [first, last] of what is at `at`, counted from its own first page. True: nothing
  * is left of it, and it is freed too. */
 static bool prune(struct pagetree *t, void *at, unsigned height, uint64_t first, uint64_t last) {
   if (height == 0) {
-    if (((uintptr_t)at & DIRTY) != 0)
+    if (((uintptr_t)at & DIRTY) != 0) {
       t->dirty--;
+      dirty_total--;
+    }
     page_unref(page_of(at));
     t->pages--;
     return true;
@@ -133,11 +137,16 @@ void pagetree_drop(struct pagetree *t, uint64_t first, uint64_t end) {
 
 /* ---- Marks ---- */
 
+size_t pagetree_dirty_total(void) {
+  return dirty_total;
+}
+
 void pagetree_mark(struct pagetree *t, uint64_t index, bool dirty) {
   void **slot = &t->root;
   if (slot_get(t, index) == NULL || pagetree_is_dirty(t, index) == dirty)
     return;
   t->dirty += dirty ? 1 : SIZE_MAX;
+  dirty_total += dirty ? 1 : SIZE_MAX;
   for (unsigned h = t->height; h > 0; h--) {
     struct node *n = *slot;
     n->dirty += dirty ? 1 : UINT32_MAX;

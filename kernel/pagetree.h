@@ -32,6 +32,8 @@ void pagetree_mark(struct pagetree *t, uint64_t index, bool dirty);
 /* The first page from *index on; or the first dirty one. False: there is no more. */
 bool pagetree_next(const struct pagetree *t, uint64_t *index);
 bool pagetree_next_dirty(const struct pagetree *t, uint64_t *index);
+/* Pages of all trees that are marked. */
+size_t pagetree_dirty_total(void);
 bool pagetree_is_dirty(const struct pagetree *t, uint64_t index);
 
 #endif

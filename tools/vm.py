@@ -29,8 +29,9 @@ SUFFIX = {"x86_64": ".elf", "aarch64": ".image"}  # of what -kernel takes
 
 
 def qemu(arch, image=None, machine=None, cpu="max", mem=64, ports=(), cmdline="", disk=None,
-         net="virtio-net-pci", rng="virtio-rng-pci", firmware=None, extra=()):
-    """The QEMU command for an image. `ports` are pairs of a host port and the guest's."""
+         net="virtio-net-pci", rng="virtio-rng-pci", firmware=None, data=(), extra=()):
+    """The QEMU command for an image. `ports` are pairs of a host port and the guest's; `disk` is what
+    is booted from, `data` are further disks in their order."""
     if arch == "x86_64":
         command = ["qemu-system-x86_64", "-machine", machine or "q35", "-cpu", cpu,
                    "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
@@ -55,7 +56,22 @@ def qemu(arch, image=None, machine=None, cpu="max", mem=64, ports=(), cmdline=""
     if disk:
         command += ["-drive", f"if=none,id=d0,format=raw,file={disk}", "-device",
                     "virtio-blk-pci,drive=d0"]
+    for number, path in enumerate(data, 1 if disk else 0):
+        file = path.replace(",", ",,")
+        command += ["-drive", f"if=none,id=d{number},format=raw,file={file}", "-device",
+                    f"virtio-blk-pci,drive=d{number}"]
     return command + list(extra)
+
+
+def make_data(path):
+    """An empty ext4 file system in a file, unless there is a file."""
+    if os.path.exists(path):
+        return
+    with open(path, "wb") as file:
+        file.truncate(64 << 20)
+    if subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", path]).returncode != 0:
+        os.unlink(path)
+        sys.exit(1)
 
 
 def exit_status(console):
@@ -85,8 +101,11 @@ def command_of(options):
     port = guest_port(options.program, options.config)
     ports = [(options.port, port)] if port else []
     extra = ["-s", "-S"] if options.gdb else []
+    data = options.disk.split()
+    for path in data:
+        make_data(path)
     return port, qemu(options.arch, options.image + SUFFIX[options.arch], mem=options.mem, ports=ports,
-                      cmdline=options.append, extra=extra)
+                      cmdline=options.append, data=data, extra=extra)
 
 
 def describe(options):
@@ -147,6 +166,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--config", required=True)
     parser.add_argument("--append", default="")
+    parser.add_argument("--disk", default="", help="disks for its data, made where they are missing")
     parser.add_argument("--gdb", action="store_true")
     options = parser.parse_args()
     return {"run": run, "describe": describe}[options.action](options)

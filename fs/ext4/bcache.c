@@ -9,10 +9,11 @@
 #include "kernel/blkdev.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/page.h"
 #include "kernel/string.h"
 
-#define BUCKETS 256 /* a power of two */
-#define BUFFERS_MAX 1024
+#define BUCKETS 256      /* a power of two */
+#define BUFFERS_MAX 1024 /* and a sixteenth of memory */
 
 errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, uint64_t blocks) {
   *c = (struct bcache){.dev = dev,
@@ -20,6 +21,8 @@ errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, 
                        .blocks = blocks,
                        .bucket_mask = BUCKETS - 1,
                        .max = BUFFERS_MAX};
+  if (c->max > page_total() / 16)
+    c->max = page_total() / 16;
   list_init(&c->lru);
   c->buckets = kzalloc(BUCKETS * sizeof c->buckets[0]);
   return c->buckets != NULL ? 0 : ENOMEM;

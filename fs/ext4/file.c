@@ -89,6 +89,13 @@ static errno_t write_chunk(struct einode *ino, struct uio *uio, uint64_t *at) {
   return settled != 0 ? settled : e;
 }
 
+/* Whoever makes the page that is one too many in memory waits for the disk: for the file's own, and
+ * if that is not enough for all of the file system. */
+static errno_t relieve(struct einode *ino) {
+  errno_t e = pagecache_too_dirty() ? ext4_file_writeback(ino) : 0;
+  return e == 0 && pagecache_too_dirty() ? journal_commit(ino->fs) : e;
+}
+
 errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, bool append,
                         filesize_t *end) {
   size_t wanted = uio->resid;
@@ -104,6 +111,8 @@ errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, 
     e = write_chunk(ino, uio, &at);
     if (uio->resid == before)
       break;
+    if (e == 0)
+      e = relieve(ino);
   }
   *end = at;
   mutex_unlock(&ino->content);
@@ -243,7 +252,7 @@ static errno_t page_dirty(struct pagecache *pc, uint64_t index) {
     tx_end(fs);
   }
   mutex_unlock(&fs->lock);
-  return e;
+  return e == 0 ? relieve(ino) : e;
 }
 
 /* Writes a page to its blocks. What has none is a hole, or gets it from the write that is under

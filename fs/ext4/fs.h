@@ -82,6 +82,13 @@ void ext4_sync_all(void);
 /* The volume's name ("" if it has none) and its UUID without mounting; EINVAL: no ext2/3/4. */
 errno_t ext4_probe(struct blkdev *dev, char label[17], uint8_t uuid[16]);
 
+/* Deletes and commits what all file systems have changed. */
+void ext4_commit_all(void);
+
+/* ---- flush.c ---- */
+
+/* Starts the thread that commits, before the first file system is mounted writable. ENOMEM. */
+errno_t ext4_flush_start(void);
 /* A transaction has something to commit: sees to it that this happens before long. */
 void journal_changed(struct ext4 *fs);
 

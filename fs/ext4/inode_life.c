@@ -136,10 +136,12 @@ void ext4_release(struct vnode *v) {
   struct einode *ino = einode_of(v);
   struct ext4 *fs = ino->fs;
   bool changes = !fs->read_only && !fs->failed;
-  if (changes && (ino->links == 0 || ino->pages.tree.dirty > 0))
+  if (changes && (ino->links == 0 || ino->pages.tree.dirty > 0)) {
     list_push_back(&fs->idle, &ino->idle);
-  else
+    journal_changed(fs);
+  } else {
     einode_forget(ino);
+  }
 }
 
 /* Writes what is left of an inode that nobody refers to, with a reference of its own meanwhile. */

@@ -8,6 +8,7 @@
 #include "fs/ext4/journal_log.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/page.h"
 #include "kernel/string.h"
 
 /* ---- Opening ------------------------------------------------------------------------------ */
@@ -98,6 +99,13 @@ static errno_t open_log(struct ext4 *fs, struct journal *j, const char **why) {
   return 0;
 }
 
+/* What the machine's memory allows: changed buffers, and as many copies of them during a commit. */
+static void set_limits(struct journal *j) {
+  size_t share = page_total() / 16;
+  j->buffers_max = share < TX_BUFFERS_MAX ? (uint32_t)share : TX_BUFFERS_MAX;
+  j->committed_max = (uint32_t)(2 * share);
+}
+
 static void tx_init(struct tx *t, uint32_t id) {
   *t = (struct tx){.id = id};
   list_init(&t->buffers);
@@ -121,6 +129,7 @@ errno_t journal_open(struct ext4 *fs, bool replay, struct journal **out, const c
   list_init(&j->committed);
   waitq_init(&j->idle);
   errno_t e = has ? open_log(fs, j, why) : 0;
+  set_limits(j);
   if (e == 0 && has && replay)
     e = log_recover(fs, j, why);
   if (e != 0) {
@@ -139,10 +148,11 @@ static bool has_room(const struct ext4 *fs, const struct journal *j, unsigned bl
   const struct tx *t = &j->running;
   uint32_t needed =
       log_blocks_needed(fs, j, t->buffers_count + j->reserved + blocks, t->revoked_count + blocks);
-  if (j->file == NULL)
-    return t->buffers_count + blocks <= TX_BUFFERS_MAX;
-  return t->buffers_count + blocks <= TX_BUFFERS_MAX && needed <= j->blocks / 4 &&
-         needed <= j->first + j->blocks - j->head;
+  if (t->buffers_count + blocks > j->buffers_max)
+    return false;
+  return j->file == NULL ||
+         (needed <= j->blocks / 4 && needed <= j->first + j->blocks - j->head &&
+          (j->head == j->first || j->head - j->first + needed <= j->committed_max));
 }
 
 /* Makes room without the lock: a commit, and a checkpoint if that was not the trouble. */

@@ -26,7 +26,8 @@ errno_t journal_open(struct ext4 *fs, bool replay, struct journal **journal, con
 /* Frees it; what it holds is lost to memory, not to the disk. */
 void journal_free(struct journal *j);
 
-#define TX_BUFFERS_MAX 1024 /* of the running transaction: what it keeps in memory */
+/* Buffers that the running transaction may hold, or a sixteenth of memory. */
+#define TX_BUFFERS_MAX 1024
 
 /* Room for `blocks` more changed metadata blocks. It may let go of the lock to commit, so it comes
  * before anything is looked at. EROFS: after an error nothing is changed any more; EIO. May sleep.

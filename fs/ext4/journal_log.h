@@ -52,13 +52,15 @@ struct journal {
   bool wide;             /* block numbers of 64 bits */
 
   struct tx running;
-  uint32_t reserved; /* by the open handle, beyond what it changed */
+  uint32_t buffers_max; /* of the running transaction */
+  uint32_t reserved;    /* by the open handle, beyond what it changed */
   bool handle_open;
   struct freed_run *committing_freed;
-  struct list committed; /* buffers that are in the log and not at home */
-  bool busy;             /* somebody commits or checkpoints */
-  bool barrier;          /* no new handles: a checkpoint is near */
-  struct waitq idle;     /* woken when busy or barrier ends */
+  struct list committed;  /* buffers that are in the log and not at home */
+  uint32_t committed_max; /* blocks of the log that may be in use: their buffers stay in memory */
+  bool busy;              /* somebody commits or checkpoints */
+  bool barrier;           /* no new handles: a checkpoint is near */
+  struct waitq idle;      /* woken when busy or barrier ends */
 };
 
 /* ---- jlog.c -------------------------------------------------------------------------------------

@@ -159,6 +159,15 @@ void ext4_sync_all(void) {
   }
 }
 
+void ext4_commit_all(void) {
+  for (struct ext4 *fs = mounted; fs != NULL; fs = fs->next) {
+    if (fs->read_only || fs->failed)
+      continue;
+    ext4_reap(fs);
+    journal_commit(fs); /* it says so itself if the disk fails */
+  }
+}
+
 errno_t ext4_probe(struct blkdev *dev, char label[17], uint8_t uuid[16]) {
   struct ext4_super *s = kmalloc(sizeof *s);
   if (s == NULL)

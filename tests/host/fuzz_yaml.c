@@ -1,5 +1,5 @@
 // sources: images/config.c images/yaml.c images/typing.c images/scalars.c images/timestamp.c
-// sources: images/grants.c images/grant_file.c images/grant_socket.c
+// sources: images/grants.c images/grant_disk.c images/grant_file.c images/grant_socket.c
 // sources: images/rights.c kernel/rights.c images/attributes.c images/address.c images/hostfile.c images/report.c
 // sources: images/arena.c images/dump.c argdata/codec_read.c argdata/codec_write.c
 // sources: argdata/create.c argdata/get.c argdata/iterate.c argdata/print.c

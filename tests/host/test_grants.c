@@ -5,10 +5,12 @@
 #include "tests/host/world.h"
 
 #include "fs/bootfs.h"
+#include "fs/disks.h"
 #include "fs/tmpfs.h"
 #include "fs/vfile.h"
 #include "kernel/console.h"
 #include "kernel/grants.h"
+#include "kernel/rights.h"
 #include "net/net.h"
 
 /* ---- What grants are made of ---- */
@@ -65,6 +67,23 @@ errno_t tmpfs_create(uint64_t limit_bytes, struct vnode **root) {
 errno_t vfile_create(struct vnode *v, fdflags_t flags, struct file **f) {
   assert_int_equal(flags, 0);
   return make(v->type, f);
+}
+
+static struct disk_place disk_place;
+static bool disk_writable;
+static char disk_path[64];
+
+struct disk_mount *disk_claim(const struct disk_place *place, bool writable) {
+  disk_place = *place;
+  disk_writable |= writable;
+  return (struct disk_mount *)&disk_place;
+}
+
+/* What begins with a d is a directory. */
+void disk_open(struct disk_mount *m, const char *path, size_t len, struct file **f) {
+  assert_ptr_equal(m, &disk_place);
+  snprintf(disk_path, sizeof disk_path, "%.*s", (int)len, path);
+  assert_int_equal(make(path[0] == 'd' ? FILETYPE_DIRECTORY : FILETYPE_REGULAR_FILE, f), 0);
 }
 
 bool net_address_parse(const char *text, size_t len, struct net_address *out) {
@@ -188,7 +207,7 @@ static void test_refused(void **state) {
       {"", "grant ``: malformed"},
       {"fd  stdout", "grant `fd  stdout`: malformed"},
       {"fd stdout ", "grant `fd stdout `: malformed"},
-      {"a b c d e", "grant `a b c d e`: malformed"},
+      {"a b c d e f g", "grant `a b c d e f g`: malformed"},
       {"fd rights=40 stdout", "grant `fd rights=40 stdout`: malformed"},
       {"fd stdout rights=", "grant `fd stdout rights=`: malformed"},
       {"fd stdout rights=4G", "grant `fd stdout rights=4G`: malformed"},
@@ -202,9 +221,17 @@ static void test_refused(void **state) {
       {"tmpfs 16M", "grant `tmpfs 16M`: expected `tmpfs BYTES`"},
       {"tmpfs", "grant `tmpfs`: expected `tmpfs BYTES`"},
       {"tmpfs 18446744073709551616", "grant `tmpfs 18446744073709551616`: expected `tmpfs BYTES`"},
-      {"disk 16M",
-       "grant `disk 16M`: this kernel has no such grant; expected fd, file, tmpfs, socket or "
+      {"disc 16M",
+       "grant `disc 16M`: this kernel has no such grant; expected fd, file, tmpfs, disk, socket or "
        "executable"},
+      {"disk 16M", "grant `disk 16M`: expected `disk HOW WHICH PARTITION read PATH`, or `write`"},
+      {"disk order x 0 read /",
+       "grant `disk order x 0 read /`: expected `disk HOW WHICH PARTITION read PATH`, or `write`"},
+      {"disk uuid x 0 read /",
+       "grant `disk uuid x 0 read /`: of disks, this kernel finds those with order, serial or "
+       "label"},
+      {"disk label a%2 0 read /", "grant `disk label a%2 0 read /`: malformed"},
+      {"disk label a%2x 0 read /", "grant `disk label a%2x 0 read /`: malformed"},
       {"file files/0", "grant `file files/0`: expected `file NAME file` or `file NAME directory`"},
       {"file files/0 link",
        "grant `file files/0 link`: expected `file NAME file` or `file NAME directory`"},
@@ -234,6 +261,31 @@ static void test_refused(void **state) {
     assert_ends(install(text, true), table[i][1]);
     world_free_all(); /* the machine ended with a file open */
   }
+}
+
+/* All grants of a disk are looked at before the first one is opened. */
+static void test_disk(void **state) {
+  struct fd_entry *entry;
+  (void)state;
+  disk_writable = false;
+  install("disk order 3 2 read d\n", true);
+  assert_int_equal(disk_place.by, DISK_BY_ORDER);
+  assert_int_equal(disk_place.order, 3);
+  assert_int_equal(disk_place.partition, 2);
+  assert_false(disk_writable);
+  assert_int_equal(fd_lookup(&fds, 0, &entry), 0);
+  assert_int_equal(entry->base, 0x13eff698 & ~RIGHTS_CHANGES);
+  assert_int_equal(entry->inheriting, 0x11ffff7ff & ~RIGHTS_CHANGES);
+  install("disk serial s%20%3d 0 read d%25x\ndisk label L 0 write f\n", true);
+  assert_true(disk_writable);
+  assert_int_equal(fd_lookup(&fds, 0, &entry), 0);
+  assert_int_equal(entry->base, 0x13eff698 & ~RIGHTS_CHANGES);
+  assert_int_equal(fd_lookup(&fds, 1, &entry), 0);
+  assert_int_equal(entry->base, 0x11c3801ff);
+  install("disk serial s%20%3d 0 write d%25x\n", true);
+  assert_int_equal(disk_place.by, DISK_BY_SERIAL);
+  assert_string_equal(disk_place.name, "s =");
+  assert_string_equal(disk_path, "d%x");
 }
 
 static void test_not_to_be_had(void **state) {
@@ -266,6 +318,7 @@ int main(void) {
       cmocka_unit_test(test_rights_taken_away),
       cmocka_unit_test(test_empty_and_last_line),
       cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_disk),
       cmocka_unit_test(test_not_to_be_had),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

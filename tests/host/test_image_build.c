@@ -1,5 +1,5 @@
 // sources: images/builder.c images/config.c images/yaml.c images/typing.c images/scalars.c
-// sources: images/timestamp.c images/grants.c images/grant_file.c images/grant_socket.c
+// sources: images/timestamp.c images/grants.c images/grant_disk.c images/grant_file.c images/grant_socket.c
 // sources: images/rights.c kernel/rights.c images/attributes.c images/address.c
 // sources: images/hostfile.c images/hosttree.c images/report.c images/arena.c images/dump.c
 // sources: images/payload.c images/cpio_write.c images/kernel_elf.c images/raw_image.c

@@ -1,5 +1,5 @@
 // sources: images/config.c images/yaml.c images/typing.c images/scalars.c images/timestamp.c
-// sources: images/grants.c images/grant_file.c images/grant_socket.c
+// sources: images/grants.c images/grant_disk.c images/grant_file.c images/grant_socket.c
 // sources: images/rights.c kernel/rights.c images/attributes.c images/address.c images/hostfile.c images/report.c
 // sources: images/arena.c images/dump.c argdata/codec_read.c argdata/codec_write.c
 // sources: argdata/create.c argdata/get.c argdata/iterate.c argdata/print.c
@@ -196,6 +196,16 @@ static const struct {
           " !file {tmpfs: 5000B}]",
      "07850300000000850300000001850300000002850300000003850300000004",
      "tmpfs 4096\ntmpfs 4096\ntmpfs 16777216\ntmpfs 1073741824\ntmpfs 5000\n"},
+    {TAGS "[!file {disk: 0}, !file {disk: 'serial=a b', partition: 3, path: var/a%b, writable: "
+          "true},\n"
+          " !file {disk: label=x=y, path: /, writable: false, rights: read-only},\n"
+          " !file {disk: '1', writable: true, rights: [fd_read]}]",
+     "078503000000008503000000018503000000028503000000"
+     "03",
+     "disk order 0 0 read /\ndisk serial a%20b 3 write var/a%25b\n"
+     "disk label x%3dy 0 read / rights=111c49c0be inheriting=111c49c0be\ndisk order 1 0 write / "
+     "rights=2 "
+     "inheriting=2\n"},
     /* Rights: words, names, and what is taken away; for the descriptor and what is opened through
        it. */
     {TAGS "[!fd {fd: stdout, rights: [fd_write, poll_fd_readwrite]}, !fd {fd: stdout, rights: "

@@ -1,5 +1,5 @@
 // sources: images/config.c images/yaml.c images/typing.c images/scalars.c images/timestamp.c
-// sources: images/grants.c images/grant_file.c images/grant_socket.c
+// sources: images/grants.c images/grant_disk.c images/grant_file.c images/grant_socket.c
 // sources: images/rights.c kernel/rights.c images/attributes.c images/address.c images/hostfile.c images/report.c
 // sources: images/arena.c argdata/codec_read.c argdata/codec_write.c
 // libs: -lyaml
@@ -127,10 +127,11 @@ static const struct {
      "rights"},
     /* !file. */
     {TAGS "!file htdocs",
-     "web.yaml:3:1: !file with a scalar; accepted: a map with path, tmpfs, rights, inheriting"},
+     "web.yaml:3:1: !file with a scalar; accepted: a map with path, tmpfs, disk, partition, "
+     "writable, rights, inheriting"},
     {TAGS "!file {}",
      "web.yaml:3:1: !file without its attribute path; accepted: path with the name "
-     "of a file or directory, or tmpfs with a size"},
+     "of a file or directory, tmpfs with a size, or disk"},
     {TAGS "root: !file\n  path: htdcos\n",
      "web.yaml:4:9: cannot open htdcos: No such file or directory; accepted: a file or directory"},
     {TAGS "root: !file\n  path: /no/such/place\n",
@@ -148,8 +149,8 @@ static const struct {
      "web.yaml:3:14: a path that is empty or contains a NUL; "
      "accepted: the name of a file or directory"},
     {TAGS "!file {path: htdocs, mode: rw}",
-     "web.yaml:3:22: unknown attribute \"mode\" of !file; accepted: path, tmpfs, rights, "
-     "inheriting"},
+     "web.yaml:3:22: unknown attribute \"mode\" of !file; accepted: path, tmpfs, disk, "
+     "partition, writable, rights, inheriting"},
     {TAGS "!file {path: htdocs, path: htdocs}",
      "web.yaml:3:22: attribute path of !file is given twice (also on line 3); accepted: once"},
     {TAGS "!file {path: [htdocs]}",
@@ -159,8 +160,8 @@ static const struct {
     {TAGS "!file {path: !fd stdout}",
      "web.yaml:3:14: attribute path of !file is not a string; accepted: a string"},
     {TAGS "!file {[path]: htdocs}",
-     "web.yaml:3:8: an attribute of !file that is not a name; accepted: path, tmpfs, rights, "
-     "inheriting"},
+     "web.yaml:3:8: an attribute of !file that is not a name; accepted: path, tmpfs, disk, "
+     "partition, writable, rights, inheriting"},
     {TAGS "!file {path: htdocs, tmpfs: 1M}",
      "web.yaml:3:1: !file with both path and tmpfs; accepted: one of them"},
     {TAGS "!file {tmpfs: 1T}",
@@ -184,6 +185,28 @@ static const struct {
      "web.yaml:3:15: size \"99999999999999999999\" is too large; accepted: 4K or more, such as "
      "512K, "
      "16M, 1G"},
+    {TAGS "!file {disk: sda}",
+     "web.yaml:3:14: disk \"sda\"; accepted: 0, 1, … by order, serial=NAME, label=NAME"},
+    {TAGS "!file {disk: label=}",
+     "web.yaml:3:14: disk \"label=\"; accepted: 0, 1, … by order, serial=NAME, label=NAME"},
+    {TAGS "!file {disk: 10000}",
+     "web.yaml:3:14: disk \"10000\"; accepted: 0, 1, … by order, serial=NAME, label=NAME"},
+    {TAGS "!file {disk: 0, partition: 0}",
+     "web.yaml:3:28: partition \"0\"; accepted: a number from 1"},
+    {TAGS "!file {disk: label=a, partition: 1}",
+     "web.yaml:3:34: partition of a disk that is given by label; accepted: a label alone, which "
+     "finds partitions too"},
+    {TAGS "!file {disk: 0, path: var/../etc}",
+     "web.yaml:3:23: path \"var/../etc\" on a disk; accepted: the name of a file or directory "
+     "there, without .."},
+    {TAGS "!file {disk: 0, writable: 1}", "web.yaml:3:27: writable \"1\"; accepted: true, false"},
+    {TAGS "!file {disk: 0, tmpfs: 1M}",
+     "web.yaml:3:1: !file with both disk and tmpfs; accepted: one of them"},
+    {TAGS "!file {path: htdocs, writable: true}",
+     "web.yaml:3:32: !file with writable, but without disk; accepted: disk"},
+    {TAGS "!file {disk: 0, rights: [fd_write]}",
+     "web.yaml:3:26: what is not writable cannot have the right fd_write; accepted: all, "
+     "read-only, fd_read, fd_seek, fd_stat_put_flags, fd_sync, fd_tell"},
     /* Rights. */
     {TAGS "!fd {fd: stdout, rights: [fd_write, fd_raed]}",
      "web.yaml:3:37: unknown right \"fd_raed\"; accepted: all, read-only, fd_stat_put_flags, "
