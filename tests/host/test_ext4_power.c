@@ -228,7 +228,7 @@ static void test_power_cuts(void **state) {
   static const char *const kinds[] = {"-t ext4", "-t ext4 -b 4096", "-t ext3 -b 2048",
                                       "-t ext4 -O ^metadata_csum"};
   const char *n = getenv("VIRGA_IMAGES");
-  unsigned wanted = n != NULL ? (unsigned)atoi(n) : 5000;
+  unsigned wanted = n != NULL ? (unsigned)atoi(n) : 3000;
   (void)state;
   for (unsigned seed = 0; images < wanted; seed++)
     cut_everywhere(kinds[seed % 4], seed,
