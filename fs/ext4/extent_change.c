@@ -128,8 +128,7 @@ static errno_t split(struct einode *ino, const struct step *parent, int at, cons
   return 0;
 }
 
-/* ---- The way to a leaf
- * --------------------------------------------------------------------------- */
+/* ---- The way to a leaf ----------------------------------------------------------------------- */
 
 /* The child of `s` where file_block belongs, with room for one entry; `s` has room for one too. */
 static errno_t descend(struct einode *ino, struct step *s, uint32_t file_block) {
@@ -170,8 +169,7 @@ static errno_t leaf_for(struct einode *ino, uint32_t file_block, struct step *s)
   return e;
 }
 
-/* ---- Entering
- * ------------------------------------------------------------------------------------- */
+/* ---- Entering -------------------------------------------------------------------------------- */
 
 /* ---- Lower trees ---- */
 
@@ -319,8 +317,7 @@ errno_t extent_mark_written(struct einode *ino, uint32_t file_block, uint32_t le
   return e == 0 ? collapse(ino) : e;
 }
 
-/* ---- Cutting off
- * ------------------------------------------------------------------------------------ */
+/* ---- Cutting off ----------------------------------------------------------------------------- */
 
 /* The way along the last entries down to the last leaf. */
 struct last_path {

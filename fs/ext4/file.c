@@ -169,8 +169,7 @@ errno_t ext4_file_truncate(struct einode *ino, uint64_t size_bytes) {
   return e;
 }
 
-/* ---- fallocate
- * ----------------------------------------------------------------------------------- */
+/* ---- fallocate ------------------------------------------------------------------------------- */
 
 /* Files without extents have no unwritten blocks: theirs are zeroed in the page cache. */
 static errno_t allocate_zeroes(struct einode *ino, uint64_t from, uint64_t to) {
@@ -235,8 +234,7 @@ errno_t ext4_file_allocate(struct einode *ino, filesize_t offset, filesize_t len
   return e;
 }
 
-/* ---- What the page cache asks for
- * ------------------------------------------------------------------ */
+/* ---- What the page cache asks for ------------------------------------------------------------ */
 
 /* A mapped page is about to be written to: it needs its blocks. */
 static errno_t page_dirty(struct pagecache *pc, uint64_t index) {
@@ -302,8 +300,7 @@ const struct pagecache_ops ext4_pagecache_ops = {
     .destroy = pages_destroy,
 };
 
-/* ---- Durability
- * -------------------------------------------------------------------------------------- */
+/* ---- Durability ------------------------------------------------------------------------------ */
 
 errno_t ext4_file_writeback(struct einode *ino) {
   return pagecache_writeback(&ino->pages);

@@ -62,8 +62,7 @@ errno_t einode_create(struct ext4 *fs, struct einode *parent, uint16_t mode, str
   return 0;
 }
 
-/* ---- The end
- * --------------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 /* Attributes in a block of their own, which several inodes may share; we make none. */
 static errno_t release_attributes(struct einode *ino) {

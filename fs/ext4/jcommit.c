@@ -118,8 +118,7 @@ static errno_t freeze(struct commit *c) {
   return 0;
 }
 
-/* ---- Writing
- * ----------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static errno_t write_ordered(struct commit *c) {
   errno_t result = 0;
@@ -251,8 +250,7 @@ static errno_t write_home(struct ext4 *fs, struct journal *j) {
   return blk_flush(fs->dev);
 }
 
-/* ---- A commit
- * ----------------------------------------------------------------------------------------- */
+/* ---- A commit -------------------------------------------------------------------------------- */
 
 static errno_t fail(struct ext4 *fs, errno_t e) {
   if (!fs->failed)
@@ -308,8 +306,7 @@ static errno_t commit(struct ext4 *fs, struct journal *j) {
   return e == 0 ? 0 : fail(fs, e);
 }
 
-/* ---- One at a time
- * -------------------------------------------------------------------------------------- */
+/* ---- One at a time --------------------------------------------------------------------------- */
 
 static void busy_begin(struct journal *j) {
   while (j->busy)

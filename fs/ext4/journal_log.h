@@ -87,15 +87,13 @@ be32 log_commit_csum(const struct ext4 *fs, const struct journal *j, const uint8
 uint32_t log_data_csum(const struct ext4 *fs, const struct journal *j, uint32_t sequence,
                        const uint8_t *block);
 
-/* ---- jrecover.c
- * ----------------------------------------------------------------------------------- */
+/* ---- jrecover.c ------------------------------------------------------------------------------ */
 
 /* Brings everything in the log to its place; afterwards the log is empty and the next transaction's
  * number stands in j->running.id. EIO; EINVAL with `why`. */
 errno_t log_recover(struct ext4 *fs, struct journal *j, const char **why);
 
-/* ---- jcommit.c
- * ------------------------------------------------------------------------------------ */
+/* ---- jcommit.c ------------------------------------------------------------------------------- */
 
 /* Blocks of the log that a transaction takes. */
 uint32_t log_blocks_needed(const struct ext4 *fs, const struct journal *j, uint32_t buffers,

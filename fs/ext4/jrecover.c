@@ -81,8 +81,7 @@ static void revocations_free(struct recovery *r) {
   }
 }
 
-/* ---- Blocks of the log
- * --------------------------------------------------------------------------- */
+/* ---- Blocks of the log ----------------------------------------------------------------------- */
 
 /* Reads the next block into `to`. ENOENT: this pass has gone round. */
 static errno_t next_block(struct recovery *r, void *to) {
@@ -149,8 +148,7 @@ static errno_t replay(struct recovery *r, const struct tag *tag) {
   return blk_write(r->fs->dev, tag->block << r->fs->block_shift, r->data, r->fs->block_bytes);
 }
 
-/* ---- The three kinds of blocks
- * ----------------------------------------------------------------------- */
+/* ---- The three kinds of blocks --------------------------------------------------------------- */
 
 /* A descriptor and the blocks that it tells of. */
 static errno_t descriptor(struct recovery *r) {
@@ -189,8 +187,7 @@ static errno_t revoke_block(struct recovery *r) {
   return 0;
 }
 
-/* ---- A pass
- * ------------------------------------------------------------------------------------------ */
+/* ---- A pass ---------------------------------------------------------------------------------- */
 
 static void pass_begin(struct recovery *r, enum pass pass) {
   r->pass = pass;

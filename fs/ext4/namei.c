@@ -53,8 +53,7 @@ static errno_t check_is(struct einode *dir, const char *name, size_t len,
   return e == 0 && number != node->number ? ENOENT : e;
 }
 
-/* ---- Links
- * --------------------------------------------------------------------------------------- */
+/* ---- Links ----------------------------------------------------------------------------------- */
 
 /* A directory that has more subdirectories than can be counted has the count 1. */
 static void links_add_dir(struct einode *dir) {
@@ -83,8 +82,7 @@ static errno_t links_zero(struct einode *ino) {
   return orphan_add(ino);
 }
 
-/* ---- Creating
- * -------------------------------------------------------------------------------------- */
+/* ---- Creating -------------------------------------------------------------------------------- */
 
 static uint16_t mode_of(filetype_t type) {
   switch (type) {
@@ -187,8 +185,7 @@ errno_t ext4_link(struct vnode *v, const char *name, size_t len, struct vnode *n
   return e;
 }
 
-/* ---- Unlinking
- * --------------------------------------------------------------------------------------- */
+/* ---- Unlinking ------------------------------------------------------------------------------- */
 
 /* An inode lost a name in `dir`. */
 static errno_t name_gone(struct einode *dir, struct einode *ino) {
@@ -222,8 +219,7 @@ errno_t ext4_unlink(struct vnode *v, const char *name, size_t len, struct vnode 
   return e;
 }
 
-/* ---- Renaming
- * ------------------------------------------------------------------------------------------ */
+/* ---- Renaming -------------------------------------------------------------------------------- */
 
 /* EINVAL: `dir` lies in `ino`, or is it. */
 static errno_t check_not_inside(struct einode *dir, const struct einode *ino) {

@@ -85,8 +85,7 @@ static errno_t read_linear(struct einode *dir, dircookie_t cookie, struct dir_si
   return 0;
 }
 
-/* ---- In the order of hashes
- * ------------------------------------------------------------------------ */
+/* ---- In the order of hashes ------------------------------------------------------------------ */
 
 /* An entry of a leaf, to be sorted. */
 struct hashed {

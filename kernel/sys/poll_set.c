@@ -301,8 +301,7 @@ errno_t poll_set_wait(struct file *f, uint64_t deadline_ns) {
   return set->pending_count > 0 ? 0 : waitq_sleep(&set->waiters, deadline_ns);
 }
 
-/* ---- Life and death
- * ------------------------------------------------------------------------------ */
+/* ---- Life and death -------------------------------------------------------------------------- */
 
 static void set_close(struct file *f) {
   struct poll_set *set = (struct poll_set *)f;

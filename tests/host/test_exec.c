@@ -206,8 +206,7 @@ static void set_phdr(unsigned index, unsigned field, unsigned width, uint64_t va
   fixture_store(elf.bytes + fixture_phdr(index, field), width, value);
 }
 
-/* ---- Tests
- * ---------------------------------------------------------------------------------------- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void assert_program(uintptr_t bias) {
   assert_seen(bias, elf.bytes, 0x400);

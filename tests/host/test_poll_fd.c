@@ -432,8 +432,7 @@ static void test_sets_are_many(void **state) {
   assert_null(fds()->watchers);
 }
 
-/* ---- Waiting
- * -------------------------------------------------------------------------------------- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static void interrupt_ready(void) {
   set_ready(0, 9, 0);
@@ -512,8 +511,7 @@ static void test_death(void **state) {
   fake_process_wait();
 }
 
-/* ---- The call's own errors
- * ------------------------------------------------------------------------ */
+/* ---- The call's own errors ------------------------------------------------------------------- */
 
 static void test_errors(void **state) {
   (void)state;
