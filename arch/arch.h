@@ -38,7 +38,7 @@
 struct bootinfo;
 struct thread;
 
-/* ---- Start and end ---------------------------------------------------------------- */
+/* ---- Start and end --------------------------------------------------------------------------- */
 
 /* Processor features, kernel page tables (text R-X, rodata R--, data and direct map RW-),
  * trap vectors, the early console. After it log_printf() works. No allocator yet:
@@ -55,10 +55,10 @@ void arch_init(const struct bootinfo *boot);
  * panic: reported to the hypervisor where there is a device for it, else power-off. */
 _Noreturn void arch_poweroff(unsigned code);
 
-/* ---- Console (early, and at a panic): polled, any context -------------------------- */
+/* ---- Console (early, and at a panic): polled, any context ------------------------------------ */
 void arch_console_write(const char *s, size_t n);
 
-/* ---- Page tables ------------------------------------------------------------------ */
+/* ---- Page tables ----------------------------------------------------------------------------- */
 
 enum { /* mapping protections, and who may use them */
        ARCH_READ = 1,
@@ -103,7 +103,7 @@ void arch_kstack_free(void *stack);
  * instruction fetch (nothing to do on x86-64). */
 void arch_sync_icache(const void *va, size_t size);
 
-/* ---- User memory ------------------------------------------------------------------ */
+/* ---- User memory ----------------------------------------------------------------------------- */
 /* These alone touch user addresses. The caller has checked that the range lies in
  * [USER_START, USER_END). A fault is served by aspace_fault(); if it can't be, they stop.
  * All need the address space of the current thread's process to be the processor's. */
@@ -116,7 +116,7 @@ bool arch_user_store32(uint32_t *uaddr, uint32_t value);
 /* *uaddr == *expected ? *uaddr = desired : *expected = *uaddr. `*swapped` says which. */
 bool arch_user_cmpxchg32(uint32_t *uaddr, uint32_t *expected, uint32_t desired, bool *swapped);
 
-/* ---- Threads ---------------------------------------------------------------------- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 /* A thread that starts in kernel code: entry(arg) on the stack, interrupts off. */
 void arch_thread_init(struct arch_thread *at, void *kstack, void (*entry)(void *), void *arg);
@@ -153,7 +153,7 @@ struct trap_frame *arch_user_frame(struct thread *t);
 /* The TLS register of the current thread (thread_tcb_set, v0.7). */
 void arch_user_set_tls(uintptr_t tls);
 
-/* ---- Interrupts ------------------------------------------------------------------- */
+/* ---- Interrupts ------------------------------------------------------------------------------ */
 
 typedef void irq_handler_t(void *arg); /* acknowledges its device, marks, wakes; no sleep */
 
@@ -169,7 +169,7 @@ errno_t arch_irq_connect(unsigned line, bool level, irq_handler_t *handler, void
 /* Sleeps until an interrupt came and its handler has run. May return early. */
 void arch_wait_for_interrupt(void);
 
-/* ---- Time and entropy ------------------------------------------------------------- */
+/* ---- Time and entropy ------------------------------------------------------------------------ */
 
 /* Nanoseconds since boot, never decreasing. */
 uint64_t arch_time_ns(void);
@@ -188,7 +188,7 @@ void arch_clock_params(struct arch_clock_params *p);
 /* One word from the processor's random number generator; false: it has none. */
 bool arch_random(uint64_t *word);
 
-/* ---- Debugging -------------------------------------------------------------------- */
+/* ---- Debugging ------------------------------------------------------------------------------- */
 
 /* Return addresses of the kernel's stack, innermost first, from the caller on. */
 size_t arch_backtrace(uintptr_t *pc, size_t max);
@@ -198,7 +198,7 @@ size_t arch_user_backtrace(const struct trap_frame *frame, uintptr_t *pc, size_t
 void arch_print_registers(const struct trap_frame *frame);
 uintptr_t arch_frame_pc(const struct trap_frame *frame);
 
-/* ---- PCI configuration space ------------------------------------------------------- */
+/* ---- PCI configuration space ----------------------------------------------------------------- */
 /* False when there is no PCI. Offsets beyond 255 need ECAM. Widths 8, 16, 32. */
 bool arch_pci_present(void);
 uint32_t arch_pci_read(unsigned bdf, unsigned offset, unsigned width);
@@ -215,7 +215,7 @@ void arch_io_write(uint16_t port, unsigned width, uint32_t value);
  * the command line: calls found(address, size, line, level) for each. */
 void arch_mmio_devices(void (*found)(pa_t base, size_t size, unsigned line, bool level));
 
-/* ---- Called by arch, implemented in kernel/ ----------------------------------------- */
+/* ---- Called by arch, implemented in kernel/ -------------------------------------------------- */
 
 /* kernel/sys/dispatch.c: a trap of the vDSO. The number and up to 7 arguments; the result goes to
  * the program as an errno. */

@@ -55,7 +55,7 @@ static struct node *node_of(struct vnode *v) {
   return container_of(v, struct node, vnode);
 }
 
-/* ---- Finding ------------------------------------------------------------------------ */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static uint32_t *bucket_of(uint32_t parent, const char *name, size_t len) {
   uint32_t hash = 2166136261u ^ parent; /* FNV-1a */
@@ -90,7 +90,7 @@ static struct node *find(const char *path, size_t len) {
   return n;
 }
 
-/* ---- Building the index -------------------------------------------------------------- */
+/* ---- Building the index ---------------------------------------------------------------------- */
 
 static _Noreturn void bad(const char *entry, const char *what) {
   boot_fail("the image's payload is damaged at `%s`: %s", entry, what);
@@ -235,7 +235,7 @@ errno_t bootfs_open(const char *name, struct file **f) {
   return vfile_create(&n->vnode, 0, f);
 }
 
-/* ---- Operations ---------------------------------------------------------------------- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 static errno_t bootfs_stat(struct vnode *v, struct filestat *st) {
   const struct node *n = node_of(v);

@@ -35,7 +35,7 @@ static _Noreturn void out_of_memory(void) {
   boot_fail("not enough memory for disks; give the machine more (-m)");
 }
 
-/* ---- Finding ---------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static const struct partition_table *partitions_of(struct blkdev *disk) {
   struct scanned *s = all_scanned;
@@ -135,7 +135,7 @@ struct disk_mount *disk_claim(const struct disk_place *place, bool writable) {
   return m;
 }
 
-/* ---- Mounting --------------------------------------------------------------------------- */
+/* ---- Mounting -------------------------------------------------------------------------------- */
 
 /* There is no ext4 on it: whether something else is. */
 static void explain_no_ext4(struct blkdev *dev) {

@@ -55,7 +55,7 @@ static uint32_t crc32(const uint8_t *p, size_t n) {
   return ~crc;
 }
 
-/* ---- A header and its table ---------------------------------------------------------- */
+/* ---- A header and its table ------------------------------------------------------------------ */
 
 static uint64_t blocks_of(const struct blkdev *disk) {
   return disk->size_bytes / disk->block_bytes;
@@ -100,7 +100,7 @@ static errno_t read_table(struct blkdev *disk, const struct gpt_header *h, uint8
   return e;
 }
 
-/* ---- Its partitions ------------------------------------------------------------------ */
+/* ---- Its partitions -------------------------------------------------------------------------- */
 
 /* Adds a code point to a label. Surrogates stand for themselves only in pairs. */
 static size_t put_utf8(char *to, uint32_t c) {

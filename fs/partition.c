@@ -29,7 +29,7 @@ enum { /* the last bytes of a boot record */
 #define FIRST_LOGICAL 5
 #define RECORDS_MAX 100 /* of logical partitions */
 
-/* ---- The list ------------------------------------------------------------------------ */
+/* ---- The list -------------------------------------------------------------------------------- */
 
 static bool overlap(const struct blkdev *a, const struct blkdev *b) {
   return a->start_bytes < b->start_bytes + b->size_bytes &&
@@ -92,7 +92,7 @@ struct partition *partition_by_label(const struct partition_table *table, const 
   return NULL;
 }
 
-/* ---- The master boot record ---------------------------------------------------------- */
+/* ---- The master boot record ------------------------------------------------------------------ */
 
 static uint32_t get32(const uint8_t *p) {
   return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;

@@ -33,7 +33,7 @@ struct partition *partition_by_number(const struct partition_table *table, unsig
 /* The first of that label; "" finds nothing. */
 struct partition *partition_by_label(const struct partition_table *table, const char *label);
 
-/* ---- Between partition.c and gpt.c ---- */
+/* ---- Between partition.c and gpt.c ----------------------------------------------------------- */
 
 /* Adds one, in bytes; NULL and a line in the log: it does not lie on the disk, or on others. ENOMEM
  * is in *error. */

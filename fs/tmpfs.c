@@ -14,7 +14,7 @@
 
 #define FIRST_DEV (1ull << 32) /* the other file systems' are below */
 
-/* ---- Room ------------------------------------------------------------------------------- */
+/* ---- Room ------------------------------------------------------------------------------------ */
 
 errno_t tmpfs_charge(struct tmpfs *fs, uint64_t n) {
   if (n > fs->limit_bytes || fs->used_bytes > fs->limit_bytes - n)
@@ -58,7 +58,7 @@ void tmpfs_free(struct tmpfs *fs, void *block, size_t n) {
   kfree(block);
 }
 
-/* ---- Nodes ------------------------------------------------------------------------------ */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static size_t node_bytes(filetype_t type, size_t contents_len) {
   switch (type) {
@@ -183,7 +183,7 @@ errno_t tmpfs_create(uint64_t limit_bytes, struct vnode **root) {
   return 0;
 }
 
-/* ---- What all types have ---------------------------------------------------------------- */
+/* ---- What all types have --------------------------------------------------------------------- */
 
 void tmpfs_touch(struct tmpfs_node *n, unsigned which) {
   timestamp_t now_ns = clock_realtime_ns();

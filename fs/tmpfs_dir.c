@@ -15,7 +15,7 @@
 /* Cookies: 0 is ".", 1 is "..", 2 + age what is older than that. */
 enum { COOKIE_DOT, COOKIE_DOTDOT, COOKIE_NAMES };
 
-/* ---- By name ---------------------------------------------------------------------------- */
+/* ---- By name --------------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const char *name, size_t len) {
   uint32_t hash = 2166136261u; /* FNV-1a; the tree keeps its depth even where many are the same */
@@ -55,7 +55,7 @@ static void insert_by_name(struct tmpfs_dir *dir, struct tmpfs_entry *entry) {
   avl_insert(&dir->by_name, parent, link, &entry->by_name);
 }
 
-/* ---- By age ----------------------------------------------------------------------------- */
+/* ---- By age ---------------------------------------------------------------------------------- */
 
 /* The youngest that is older than `age`. */
 static struct tmpfs_entry *find_older(const struct tmpfs_dir *dir, uint64_t age) {
@@ -84,7 +84,7 @@ struct tmpfs_entry *tmpfs_any_entry(const struct tmpfs_node *dir) {
   return at != NULL ? container_of(at, struct tmpfs_entry, by_age) : NULL;
 }
 
-/* ---- Entries ---------------------------------------------------------------------------- */
+/* ---- Entries --------------------------------------------------------------------------------- */
 
 static size_t entry_bytes(const struct tmpfs_entry *entry) {
   return offsetof(struct tmpfs_entry, name) + entry->len;
@@ -141,7 +141,7 @@ void tmpfs_entry_turn(struct tmpfs_node *dir, struct tmpfs_entry *entry, struct 
   tmpfs_node_drop(old);
 }
 
-/* ---- Operations ------------------------------------------------------------------------- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 errno_t tmpfs_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **child) {
   const struct tmpfs_entry *entry = tmpfs_find(tmpfs_node_of(dir), name, len);

@@ -18,7 +18,7 @@ static errno_t no_room(errno_t e) {
   return e == ENOMEM ? ENOSPC : e;
 }
 
-/* ---- Reading and writing ---------------------------------------------------------------- */
+/* ---- Reading and writing --------------------------------------------------------------------- */
 
 static errno_t tmpfs_pread(struct vnode *v, struct uio *uio, filesize_t offset) {
   struct tmpfs_node *n = tmpfs_node_of(v);
@@ -57,7 +57,7 @@ static errno_t tmpfs_pwrite(struct vnode *v, struct uio *uio, filesize_t offset,
   return e;
 }
 
-/* ---- The size --------------------------------------------------------------------------- */
+/* ---- The size -------------------------------------------------------------------------------- */
 
 errno_t tmpfs_resize(struct tmpfs_node *n, filesize_t size) {
   if (size > SIZE_MAX_BYTES)
@@ -109,7 +109,7 @@ const struct vnode_ops tmpfs_file_ops = {
     .memobj = tmpfs_memobj,
 };
 
-/* ---- The page cache's owner ------------------------------------------------------------- */
+/* ---- The page cache's owner ------------------------------------------------------------------ */
 
 static errno_t charge_page(struct pagecache *pc) {
   return tmpfs_charge(node_of_cache(pc)->fs, PAGE_SIZE);

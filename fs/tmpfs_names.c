@@ -27,7 +27,7 @@ static errno_t add_name(struct tmpfs_node *dir, const char *name, size_t len,
   return 0;
 }
 
-/* ---- Adding ----------------------------------------------------------------------------- */
+/* ---- Adding ---------------------------------------------------------------------------------- */
 
 static errno_t add_node(struct tmpfs_node *dir, const char *name, size_t len, filetype_t type,
                         const char *contents, size_t contents_len, struct tmpfs_node **node) {
@@ -70,7 +70,7 @@ static errno_t tmpfs_link(struct vnode *to_dir, const char *name, size_t len, st
   return e == 0 ? add_name(dir, name, len, node) : e;
 }
 
-/* ---- Removing --------------------------------------------------------------------------- */
+/* ---- Removing -------------------------------------------------------------------------------- */
 
 static void remove_name(struct tmpfs_node *dir, struct tmpfs_entry *entry) {
   tmpfs_entry_turn(dir, entry, NULL);
@@ -93,7 +93,7 @@ static errno_t tmpfs_unlink(struct vnode *v, const char *name, size_t len, struc
   return 0;
 }
 
-/* ---- Renaming --------------------------------------------------------------------------- */
+/* ---- Renaming -------------------------------------------------------------------------------- */
 
 /* Whether `dir` is `top` or lies below it. */
 static bool is_below(const struct tmpfs_node *dir, const struct tmpfs_node *top) {
@@ -137,7 +137,7 @@ static errno_t tmpfs_rename(struct vnode *from_v, const char *name, size_t len, 
   return 0;
 }
 
-/* ---- Links and endpoints ---------------------------------------------------------------- */
+/* ---- Links and endpoints --------------------------------------------------------------------- */
 
 static errno_t tmpfs_readlink(struct vnode *v, struct uio *uio) {
   struct tmpfs_node *n = tmpfs_node_of(v);

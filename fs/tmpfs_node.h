@@ -80,7 +80,7 @@ static inline bool tmpfs_is_dir(const struct tmpfs_node *n) {
   return n->vnode.type == FILETYPE_DIRECTORY;
 }
 
-/* ---- tmpfs.c: room, nodes and what they all have ---- */
+/* ---- tmpfs.c: room, nodes and what they all have --------------------------------------------- */
 
 /* Counts n bytes. ENOSPC. */
 errno_t tmpfs_charge(struct tmpfs *fs, uint64_t n);
@@ -112,7 +112,7 @@ void tmpfs_release(struct vnode *v);
 errno_t tmpfs_stat(struct vnode *v, struct filestat *st);
 errno_t tmpfs_set_stat(struct vnode *v, const struct filestat *st, fsflags_t flags);
 
-/* ---- tmpfs_dir.c: the names of one directory ---- */
+/* ---- tmpfs_dir.c: the names of one directory ------------------------------------------------- */
 
 struct tmpfs_entry *tmpfs_find(const struct tmpfs_node *dir, const char *name, size_t len);
 /* A name that leads nowhere, in no directory yet. instead_of: another that will be destroyed, or
@@ -132,7 +132,7 @@ struct tmpfs_entry *tmpfs_any_entry(const struct tmpfs_node *dir);
 errno_t tmpfs_lookup(struct vnode *dir, const char *name, size_t len, struct vnode **child);
 errno_t tmpfs_readdir(struct vnode *dir, dircookie_t cookie, struct dir_sink *sink);
 
-/* ---- The operations of each type: tmpfs_file.c, tmpfs_names.c ---- */
+/* ---- The operations of each type: tmpfs_file.c, tmpfs_names.c -------------------------------- */
 
 extern const struct pagecache_ops tmpfs_pagecache_ops;
 extern const struct vnode_ops tmpfs_file_ops;

@@ -105,7 +105,7 @@ static const struct name *find(const struct name *list, size_t count, const char
   return NULL;
 }
 
-/* ---- Messages ---------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 struct list {
   struct report *report;
@@ -143,7 +143,7 @@ static bool impossible(const struct list *list, const struct node *node, const s
                    accepted(list, name->text, strlen(name->text)).text);
 }
 
-/* ---- Reading ----------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* One member: adds to the set or takes away from it. */
 static bool read_member(const struct list *list, const struct node *node, bool first,
@@ -221,7 +221,7 @@ bool rights_read(struct report *report, const struct node *base, const struct no
   return true;
 }
 
-/* ---- Writing ----------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 const char *rights_words(struct arena *arena, const struct rights *rights) {
   const char *base = "", *inheriting = "";

@@ -18,7 +18,7 @@ void channel_init(struct channel *c, bool messages) {
   waitq_init(&c->writers);
 }
 
-/* ---- Chunks ---- */
+/* ---- Chunks ---------------------------------------------------------------------------------- */
 
 struct chunk *chunk_create(size_t size) {
   size_t bytes = sizeof(struct chunk) + size;
@@ -56,7 +56,7 @@ void chunk_pop(struct channel *c) {
   chunk_free(k);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 void channel_take_fds(struct channel *c, struct fd_bundle **list) {
   for (struct chunk *k = c->fds > 0 ? c->head : NULL; k != NULL; k = k->next) {
@@ -93,7 +93,7 @@ void channel_end_writing(struct channel *c) {
   waitq_wake_all(&c->writers);
 }
 
-/* ---- Descriptors that wait ---- */
+/* ---- Descriptors that wait ------------------------------------------------------------------- */
 
 struct fd_bundle *channel_next_fds(const struct channel *c, const struct chunk **at) {
   const struct chunk *k = *at != NULL ? (*at)->next : c->fds > 0 ? c->head : NULL;

@@ -36,7 +36,7 @@ struct channel {
 
 void channel_init(struct channel *c, bool messages);
 
-/* ---- channel.c: ends. None of them sleeps. ---- */
+/* ---- channel.c: ends. None of them sleeps. --------------------------------------------------- */
 
 /* Nobody will read: what waits is dropped, and whoever writes is told (EPIPE). Doing it twice is
  * harmless. Frees all memory; whoever sleeps at the channel is taken off it. */
@@ -51,7 +51,7 @@ struct fd_bundle *channel_next_fds(const struct channel *c, const struct chunk *
 /* Puts all of them on a list, by `next`; they count as in flight until flight_drop_all(). */
 void channel_take_fds(struct channel *c, struct fd_bundle **list);
 
-/* ---- channel_read.c ---- */
+/* ---- channel_read.c -------------------------------------------------------------------------- */
 
 /* sock_recv. A stream gives what there is, up to the border of a message that came with descriptors
  * (SOCK_RECV_WAITALL: waits until the buffer is full, or for such a border); a channel of messages
@@ -61,7 +61,7 @@ errno_t channel_read(struct channel *c, struct sockmsg *msg, bool nonblock);
 /* What poll tells to a reader. */
 void channel_poll_read(const struct channel *c, struct poll_state *st);
 
-/* ---- channel_write.c ---- */
+/* ---- channel_write.c ------------------------------------------------------------------------- */
 
 /* Into a stream: all of it, or as much as there is room for if nonblock; up to `atomic` bytes all
  * or none. No other write comes between the parts of one. EPIPE; EAGAIN; ENOBUFS: no memory;
@@ -91,7 +91,7 @@ static inline size_t channel_room(const struct channel *c) {
   return c->used < CHANNEL_BYTES ? CHANNEL_BYTES - c->used : 0;
 }
 
-/* ---- Among the channel_*.c ---- */
+/* ---- Among the channel_*.c ------------------------------------------------------------------- */
 
 struct chunk {
   struct chunk *next;

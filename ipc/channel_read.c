@@ -16,7 +16,7 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/* ---- The front of the queue ---- */
+/* ---- The front of the queue ------------------------------------------------------------------ */
 
 /* Copies n bytes, which stay. Returns how many went. */
 static size_t copy_out(struct channel *c, struct uio *uio, size_t n, errno_t *error) {
@@ -75,7 +75,7 @@ static errno_t wait_readable(struct channel *c, bool nonblock) {
   return 0;
 }
 
-/* ---- Streams ---- */
+/* ---- Streams --------------------------------------------------------------------------------- */
 
 /* How many bytes one read may take; `*border`: no more can follow these. It ends before a message
  * with descriptors and behind one whose descriptors it takes. */
@@ -150,7 +150,7 @@ static errno_t stream_peek(struct channel *c, struct sockmsg *msg, bool nonblock
   return e;
 }
 
-/* ---- Messages ---- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 static void message_pop(struct channel *c) {
   bool last = false;

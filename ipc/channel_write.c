@@ -42,7 +42,7 @@ static errno_t wait_writable(struct writer *w, size_t need, size_t fds, bool beg
   }
 }
 
-/* ---- Pieces of a stream ---- */
+/* ---- Pieces of a stream ---------------------------------------------------------------------- */
 
 /* Fills a new chunk with n bytes, or those before the address that faults, if any. */
 static errno_t chunk_fill(struct uio *uio, size_t n, struct chunk **out) {
@@ -178,7 +178,7 @@ errno_t channel_write(struct channel *c, struct sockmsg *msg, bool nonblock, siz
   return e != ECANCELED && w.appended ? 0 : e;
 }
 
-/* ---- Messages ---- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 void channel_message_free(struct chunk *message) {
   while (message != NULL) {

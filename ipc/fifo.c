@@ -37,7 +37,7 @@ static struct pipe_end *end_of(struct file *f) {
   return (struct pipe_end *)f;
 }
 
-/* ---- Life ---- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static struct pipe *pipe_create(struct vnode *node) {
   struct pipe *p = kzalloc(sizeof *p);
@@ -114,7 +114,7 @@ errno_t ipc_fifo(struct file *ends[2]) {
   return 0;
 }
 
-/* ---- Opening by name ---- */
+/* ---- Opening by name ------------------------------------------------------------------------- */
 
 /* The end is there already, so that whoever opens the other one finds it. */
 static errno_t wait_for_other_end(const struct pipe_end *end) {
@@ -156,7 +156,7 @@ errno_t ipc_fifo_open(struct vnode *node, fdflags_t flags, bool read, bool write
   return e;
 }
 
-/* ---- Reading and writing ---- */
+/* ---- Reading and writing --------------------------------------------------------------------- */
 
 static errno_t fifo_read(struct file *f, struct uio *uio) {
   struct sockmsg msg = {.uio = uio};

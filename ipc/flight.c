@@ -44,7 +44,7 @@ size_t flight_count(void) {
   return count;
 }
 
-/* ---- Counting ---- */
+/* ---- Counting -------------------------------------------------------------------------------- */
 
 errno_t flight_enter(struct fd_bundle *b) {
   if (b->len > FLIGHT_MAX - count)
@@ -105,7 +105,7 @@ void flight_drop_all(struct fd_bundle *list) {
   release();
 }
 
-/* ---- When to search ---- */
+/* ---- When to search -------------------------------------------------------------------------- */
 
 void flight_stranded(struct file *f) {
   changes++;
@@ -123,7 +123,7 @@ static void search_late(struct timer *t) {
   flight_collect();
 }
 
-/* ---- Searching ---- */
+/* ---- Searching ------------------------------------------------------------------------------- */
 
 #define REACHABLE UINT32_MAX /* in flight_held */
 

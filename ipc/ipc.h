@@ -12,7 +12,7 @@
 struct file;
 struct vnode;
 
-/* ---- Sockets (socket.c, local.c). Types: stream, datagram, or, retired, seqpacket. ---- */
+/* ---- Sockets (socket.c, local.c). Types: stream, datagram, or, retired, seqpacket. ----------- */
 
 /* Two sockets connected to each other. ENOMEM. */
 errno_t ipc_pair(filetype_t type, struct file *ends[2]);
@@ -32,7 +32,7 @@ errno_t ipc_listen(struct file *f, backlog_t backlog);
  * listens itself; ENOTSOCK; ECONNREFUSED; EPROTOTYPE; ENOMEM; ENFILE. */
 errno_t ipc_connect(struct file *f, struct vnode *node);
 
-/* ---- FIFOs (fifo.c) ---- */
+/* ---- FIFOs (fifo.c) -------------------------------------------------------------------------- */
 
 #define FIFO_ATOMIC_BYTES 512u /* a write of up to so many is never mixed with another */
 

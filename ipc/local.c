@@ -21,7 +21,7 @@ static bool is_dgram(const struct socket *s) {
   return s->file.type == FILETYPE_SOCKET_DGRAM;
 }
 
-/* ---- Names ---- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 /* NULL: the file system keeps no endpoints. */
 static void **slot_of(struct vnode *node) {
@@ -63,7 +63,7 @@ void socket_forget_name(struct socket *s) {
   s->node = NULL;
 }
 
-/* ---- Connections ---- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 errno_t ipc_listen(struct file *f, backlog_t backlog) {
   struct socket *s = socket_of(f);
@@ -149,7 +149,7 @@ errno_t socket_accept(struct file *f, struct file **conn) {
   return 0;
 }
 
-/* ---- What a socket tells of itself ---- */
+/* ---- What a socket tells of itself ----------------------------------------------------------- */
 
 errno_t socket_sockstat(struct file *f, struct sockstat *st, ssflags_t flags) {
   struct socket *s = (struct socket *)f;

@@ -24,7 +24,7 @@ static bool nonblock(const struct socket *s) {
   return (s->file.flags & FDFLAG_NONBLOCK) != 0;
 }
 
-/* ---- Life ---- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 struct socket *socket_create(filetype_t type) {
   struct socket *s = kzalloc(sizeof *s);
@@ -101,7 +101,7 @@ bool ipc_is_socket(const struct file *f) {
   return f->ops == &socket_ops;
 }
 
-/* ---- Sending ---- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 /* Where s writes. EPIPE; ENOTCONN; EDESTADDRREQ. */
 static errno_t destination(const struct socket *s, struct channel **c) {
@@ -157,7 +157,7 @@ static errno_t socket_write(struct file *f, struct uio *uio) {
   return socket_send(f, &msg);
 }
 
-/* ---- Receiving ---- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* A datagram socket with a name gets what is sent to it; any other must be connected. */
 static bool can_receive(const struct socket *s) {
@@ -182,7 +182,7 @@ static errno_t socket_read(struct file *f, struct uio *uio) {
   return socket_recv(f, &msg);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static errno_t socket_shutdown(struct file *f, sdflags_t how) {
   struct socket *s = (struct socket *)f;
@@ -200,7 +200,7 @@ static errno_t socket_shutdown(struct file *f, sdflags_t how) {
   return 0;
 }
 
-/* ---- poll ---- */
+/* ---- poll ------------------------------------------------------------------------------------ */
 
 /* What would fail at once is ready, until the socket gets connected or listens; a stream that is no
  * connection counts as hung up. */

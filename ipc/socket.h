@@ -38,7 +38,7 @@ static inline struct socket *socket_of(struct file *f) {
   return f->ops == &socket_ops ? (struct socket *)f : NULL;
 }
 
-/* ---- socket.c ---- */
+/* ---- socket.c -------------------------------------------------------------------------------- */
 
 /* An unconnected socket. NULL: no memory. */
 struct socket *socket_create(filetype_t type);
@@ -49,7 +49,7 @@ void socket_join(struct socket *a, struct socket *b);
 /* Sets the peer of a datagram socket, in the place of any other. */
 void socket_set_peer(struct socket *s, struct socket *peer);
 
-/* ---- local.c ---- */
+/* ---- local.c --------------------------------------------------------------------------------- */
 
 /* Gives up the name, and tells those whose connection waits to be accepted that it won't be. */
 void socket_forget_name(struct socket *s);

@@ -73,7 +73,7 @@ static bool range_ok(uintptr_t va, size_t size) {
          size <= USER_END - va;
 }
 
-/* ---- Splitting and merging ------------------------------------------------------------- */
+/* ---- Splitting and merging ------------------------------------------------------------------- */
 
 static uint64_t offset_at(const struct mapping *m, uintptr_t va) {
   return m->obj != NULL ? m->offset + (va - m->start) : 0;
@@ -157,7 +157,7 @@ static void merge_at(struct aspace *as, uintptr_t va) {
   maptree_update(as->root, a);
 }
 
-/* ---- Mapping and unmapping ---------------------------------------------------------------- */
+/* ---- Mapping and unmapping ------------------------------------------------------------------- */
 
 /* Removes mappings from [va, end), whose borders no mapping crosses, with their pages. */
 static void clear(struct aspace *as, uintptr_t va, uintptr_t end) {
@@ -227,7 +227,7 @@ errno_t aspace_map(struct aspace *as, uintptr_t *va, size_t size, mprot_t prot, 
   return 0;
 }
 
-/* ---- Protection ----------------------------------------------------------------------------- */
+/* ---- Protection ------------------------------------------------------------------------------ */
 
 errno_t aspace_check(struct aspace *as, uintptr_t va, size_t size) {
   if (!range_ok(va, size))
@@ -275,8 +275,7 @@ errno_t aspace_protect(struct aspace *as, uintptr_t va, size_t size, mprot_t pro
   return 0;
 }
 
-/* ---- Places -----------------------------------------------------------------------------------
- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 errno_t aspace_find(struct aspace *as, size_t size, size_t align, uintptr_t *va) {
   const uintptr_t room = USER_END - RANDOM_FLOOR;

@@ -9,7 +9,7 @@
 #include "kernel/mapping.h"
 #include "kernel/page.h"
 
-/* ---- Revoking ------------------------------------------------------------------------------- */
+/* ---- Revoking -------------------------------------------------------------------------------- */
 
 /* Releases the object's own pages in [va, end) of a private mapping. */
 static void revoke_private(struct mapping *m, uintptr_t va, uintptr_t end) {
@@ -63,8 +63,7 @@ void memobj_write_protect(struct memobj *obj, uint64_t offset, uint64_t len) {
   }
 }
 
-/* ---- Objects behind mappings ------------------------------------------------------------------
- */
+/* ---- Objects behind mappings ----------------------------------------------------------------- */
 
 bool aspace_shared_object(struct aspace *as, uintptr_t va, struct memobj **obj, uint64_t *offset) {
   const struct mapping *m = maptree_find(as->root, va);
@@ -93,8 +92,7 @@ errno_t aspace_sync(struct aspace *as, uintptr_t va, size_t size) {
   return e;
 }
 
-/* ---- Fork -------------------------------------------------------------------------------------
- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 /* A copy of the tree at `from`; after an ENOMEM a part of it, good for being freed alone. */
 static errno_t copy_tree(struct aspace *as, const struct mapping *from, struct mapping **to) {

@@ -18,7 +18,7 @@
 
 static struct blkdev *disks;
 
-/* ---- Disks --------------------------------------------------------------------------- */
+/* ---- Disks ----------------------------------------------------------------------------------- */
 
 void blkdev_register(struct blkdev *dev) {
   struct blkdev **end = &disks;
@@ -87,7 +87,7 @@ void blk_died(struct blkdev *disk) {
   disk->dead = true;
 }
 
-/* ---- The end of a request ------------------------------------------------------------ */
+/* ---- The end of a request -------------------------------------------------------------------- */
 
 static void complain(const struct blk_request *r, uint64_t sector, const char *why) {
   static const char *const names[] = {"read", "write", "flush", "discard", "zero"};
@@ -125,7 +125,7 @@ static void finish_later(struct blk_request *r, errno_t error) {
   bh_schedule(&over_bh);
 }
 
-/* ---- Its beginning ------------------------------------------------------------------- */
+/* ---- Its beginning --------------------------------------------------------------------------- */
 
 static errno_t check_segs(const struct blk_request *r, uint32_t block_bytes) {
   uint64_t sum = 0;
@@ -182,7 +182,7 @@ void blk_submit(struct blkdev *dev, struct blk_request *r) {
     disk->ops->submit(disk, r);
 }
 
-/* ---- Helpers that wait --------------------------------------------------------------- */
+/* ---- Helpers that wait ----------------------------------------------------------------------- */
 
 struct waiting_request {
   struct blk_request r;

@@ -103,7 +103,7 @@ struct blkdev {
   struct blkdev *next;         /* disk in the order of registration */
 };
 
-/* ---- Finding one ---- */
+/* ---- Finding one ----------------------------------------------------------------------------- */
 
 /* The disks; NULL: none. Go on with ->next. */
 struct blkdev *blkdev_first(void);
@@ -120,7 +120,7 @@ static inline bool blk_is_dead(const struct blkdev *dev) {
   return dev->disk->dead;
 }
 
-/* ---- Requests ---- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 void blk_submit(struct blkdev *dev, struct blk_request *r);
 
@@ -138,7 +138,7 @@ errno_t blk_discard(struct blkdev *dev, uint64_t offset_bytes, uint64_t n);
 /* By the device's own operation where it has one, else by writing (ENOMEM: a page for that). */
 errno_t blk_write_zeroes(struct blkdev *dev, uint64_t offset_bytes, uint64_t n);
 
-/* ---- For drivers ---- */
+/* ---- For drivers ----------------------------------------------------------------------------- */
 
 /* Gives the disk its name and enters it into the list. At boot. */
 void blkdev_register(struct blkdev *dev);

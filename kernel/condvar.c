@@ -98,7 +98,7 @@ errno_t condvar_wait(condvar_t *condvar, scope_t condvar_scope, lock_t *lock, sc
   return e;
 }
 
-/* ---- Signalling ---------------------------------------------------------------------- */
+/* ---- Signalling ------------------------------------------------------------------------------ */
 
 /* The words as of one moment, and the variable's object. *o is NULL if nobody waits; else the
  * lock's key is the caller's, with a reference. */

@@ -44,7 +44,7 @@ static void wake_writers(void) {
     waitq_wake_all(&writers);
 }
 
-/* ---- Out ---------------------------------------------------------------------------- */
+/* ---- Out ------------------------------------------------------------------------------------- */
 
 void console_drain(void) {
   const char *s;
@@ -75,7 +75,7 @@ void console_attach(const struct console_device *dev) {
   device = dev;
 }
 
-/* ---- In ----------------------------------------------------------------------------- */
+/* ---- In -------------------------------------------------------------------------------------- */
 
 static void push(const char *s, size_t n) {
   if (device == NULL) {
@@ -127,7 +127,7 @@ void console_fresh_line(void) {
     console_write("\n", 1);
 }
 
-/* ---- The file ------------------------------------------------------------------------ */
+/* ---- The file -------------------------------------------------------------------------------- */
 
 /* How many bytes a program may push now: each may be a newline and become two. */
 static size_t program_room(void) {

@@ -63,7 +63,7 @@ static uintptr_t page_up(uintptr_t va) {
   return page_down(va + PAGE_SIZE - 1);
 }
 
-/* ---- The image ------------------------------------------------------------------------- */
+/* ---- The image ------------------------------------------------------------------------------- */
 
 static errno_t choose_bias(struct load *l, const char **why) {
   const struct elf_image *i = &l->image;
@@ -149,7 +149,7 @@ static errno_t load_vdso(struct load *l) {
   return e;
 }
 
-/* ---- The stack --------------------------------------------------------------------------- */
+/* ---- The stack ------------------------------------------------------------------------------- */
 
 static errno_t map_stack(struct load *l) {
   if (l->argdata_bytes > USER_END / 4)
@@ -237,7 +237,7 @@ static errno_t start_thread(struct load *l) {
   return e;
 }
 
-/* ---- All of it ----------------------------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 static errno_t load(struct load *l, const uint8_t uuid[16], tid_t tid, const char **why) {
   errno_t e = aspace_create(&l->as);

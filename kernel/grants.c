@@ -114,7 +114,7 @@ static void split(struct line *l) {
   }
 }
 
-/* ---- The kinds ------------------------------------------------------------------------ */
+/* ---- The kinds ------------------------------------------------------------------------------- */
 
 static void grant_console(const struct line *l, struct grant *g) {
   if (l->words != 2 || (!word_is(l, 1, "stdout") && !word_is(l, 1, "stderr")))

@@ -114,7 +114,7 @@ errno_t lock_unlock(lock_t *lock, scope_t scope) {
   return e;
 }
 
-/* ---- Waiting ------------------------------------------------------------------------- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 errno_t lock_sleep(struct lock_waiter *w, uint64_t deadline_ns) {
   for (;;) {

@@ -57,7 +57,7 @@ void lock_object_leave(struct lock_object *o, struct thread *t);
 /* How many there are. */
 size_t lock_object_count(void);
 
-/* ---- lock.c for condvar.c ------------------------------------------------------------ */
+/* ---- lock.c for condvar.c -------------------------------------------------------------------- */
 /* `word` is the key's, found, and nothing has slept since. */
 
 /* Tries to take the lock for `tid`, where nobody waits for it in the kernel. 0: the word now says

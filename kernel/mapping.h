@@ -48,7 +48,7 @@ size_t maptree_verify(const struct mapping *root);
 /* aspace.c: enters m, which has an object or none, into the object's list and takes a reference. */
 void mapping_link(struct mapping *m);
 
-/* ---- aspace_fault.c ----------------------------------------------------------------------- */
+/* ---- aspace_fault.c -------------------------------------------------------------------------- */
 
 /* What the page at va is needed for. */
 enum page_use {
@@ -80,8 +80,7 @@ errno_t mapping_share_pages(struct aspace *parent, const struct mapping *m, stru
 /* Unmaps and releases the pages present in [va, end). */
 void aspace_release_pages(struct aspace *as, uintptr_t va, uintptr_t end);
 
-/* ---- aspace_large.c: large pages, each of which lies in one mapping ---------------------------
- */
+/* ---- aspace_large.c: large pages, each of which lies in one mapping -------------------------- */
 
 /* Makes the large page around va present where m is fit for one; tells the small one in it. False:
  * it is not, or memory is scarce. */

@@ -12,7 +12,7 @@
 #include "kernel/page.h"
 #include "kernel/string.h"
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* The caches whose pages can be read again, so that clean ones may go: the next one to lose some
  * first. */
@@ -74,8 +74,7 @@ static void drop_from(struct pagecache *pc, uint64_t first) {
   drop(pc, first, UINT64_MAX);
 }
 
-/* ---- Pages ------------------------------------------------------------------------------------
- */
+/* ---- Pages ----------------------------------------------------------------------------------- */
 
 /* A page with what belongs at `index`, not in the tree yet, and charged. */
 static errno_t page_make(struct pagecache *pc, uint64_t index, void **page) {
@@ -137,8 +136,7 @@ errno_t pagecache_allocate(struct pagecache *pc, uint64_t offset, uint64_t len) 
   return e;
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------------
- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static size_t in_page(uint64_t offset) {
   return offset & (PAGE_SIZE - 1);
@@ -229,8 +227,7 @@ errno_t pagecache_resize(struct pagecache *pc, uint64_t size_bytes) {
   return 0;
 }
 
-/* ---- The medium -------------------------------------------------------------------------------
- */
+/* ---- The medium ------------------------------------------------------------------------------ */
 
 void pagecache_dirty(struct pagecache *pc, uint64_t index) {
   if (pc->ops->write != NULL)
@@ -269,8 +266,7 @@ void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end) {
   drop(pc, first, end);
 }
 
-/* ---- The memory object ------------------------------------------------------------------------
- */
+/* ---- The memory object ----------------------------------------------------------------------- */
 
 static errno_t get_page(struct memobj *obj, uint64_t offset, bool write, pa_t *pa) {
   struct pagecache *pc = container_of(obj, struct pagecache, obj);
@@ -318,8 +314,7 @@ void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops) {
     list_push_back(&refillable, &pc->refillable);
 }
 
-/* ---- Shared memory without a name --------------------------------------------------------------
- */
+/* ---- Shared memory without a name ------------------------------------------------------------ */
 
 static void anonymous_destroy(struct pagecache *pc) {
   kfree(pc);

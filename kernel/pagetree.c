@@ -49,7 +49,7 @@ bool pagetree_is_dirty(const struct pagetree *t, uint64_t index) {
   return ((uintptr_t)slot_get(t, index) & DIRTY) != 0;
 }
 
-/* ---- Pages come ---- */
+/* ---- Pages come ------------------------------------------------------------------------------ */
 
 static errno_t grow(struct pagetree *t, uint64_t index) {
   for (; !covers(t, index); t->height++) {
@@ -92,7 +92,7 @@ errno_t pagetree_insert(struct pagetree *t, uint64_t index, void *page) {
   return 0;
 }
 
-/* ---- Pages go ---- */
+/* ---- Pages go -------------------------------------------------------------------------------- */
 
 static size_t dirty_total;
 
@@ -135,7 +135,7 @@ void pagetree_drop(struct pagetree *t, uint64_t first, uint64_t end) {
     t->height = 0;
 }
 
-/* ---- Marks ---- */
+/* ---- Marks ----------------------------------------------------------------------------------- */
 
 size_t pagetree_dirty_total(void) {
   return dirty_total;
@@ -155,7 +155,7 @@ void pagetree_mark(struct pagetree *t, uint64_t index, bool dirty) {
   *slot = (void *)((uintptr_t)*slot ^ DIRTY);
 }
 
-/* ---- Walks ---- */
+/* ---- Walks ----------------------------------------------------------------------------------- */
 
 /* The first page, or dirty page, from *index on in what is at `at`, counted from its own first
  * page. */

@@ -19,7 +19,7 @@ static size_t count, count_exiting;
 static struct waitq one_ended = {LIST_INIT(one_ended.waiters)};
 static const struct file_ops descriptor_ops;
 
-/* ---- Birth ---------------------------------------------------------------------------- */
+/* ---- Birth ----------------------------------------------------------------------------------- */
 
 /* A random UUID: version 4, variant 1 of RFC 4122. */
 static void uuid_create(uint8_t uuid[16]) {
@@ -60,7 +60,7 @@ void process_become(struct process *p, struct exec_image *image) {
     file_unref(old_program);
 }
 
-/* ---- Death ---------------------------------------------------------------------------- */
+/* ---- Death ----------------------------------------------------------------------------------- */
 
 static void for_each_thread_to_die(struct process *p) {
   list_for_each(l, &p->threads) {
@@ -133,7 +133,7 @@ void process_ended(struct process *p) {
     kfree(p);
 }
 
-/* ---- The descriptor -------------------------------------------------------------------- */
+/* ---- The descriptor -------------------------------------------------------------------------- */
 
 static void descriptor_close(struct file *f) {
   struct process *p = container_of(f, struct process, descriptor);
@@ -159,7 +159,7 @@ static void descriptor_poll(struct file *f, eventtype_t type, struct poll_state 
 
 static const struct file_ops descriptor_ops = {.close = descriptor_close, .poll = descriptor_poll};
 
-/* ---- Questions -------------------------------------------------------------------------- */
+/* ---- Questions ------------------------------------------------------------------------------- */
 
 uint64_t process_cpu_ns(struct process *p) {
   uint64_t sum_ns = p->cpu_ns;

@@ -27,7 +27,7 @@ static struct thread boot_thread;
 static struct list all_threads = LIST_INIT(all_threads);
 static size_t all_count;
 
-/* ---- The ready queue ----------------------------------------------------------------- */
+/* ---- The ready queue ------------------------------------------------------------------------- */
 
 static void make_ready(struct thread *t) {
   struct cpu *c = this_cpu();
@@ -113,7 +113,7 @@ void thread_yield(void) {
   schedule();
 }
 
-/* ---- Sleeping ------------------------------------------------------------------------ */
+/* ---- Sleeping -------------------------------------------------------------------------------- */
 
 static void sleep_fire(struct timer *timer) {
   struct thread *t = container_of(timer, struct thread, sleep_timer);
@@ -157,7 +157,7 @@ errno_t thread_pause(void) {
   return thread_sleep(arch_time_ns() + PAUSE_NS) == ECANCELED ? ECANCELED : 0;
 }
 
-/* ---- Creation ------------------------------------------------------------------------ */
+/* ---- Creation -------------------------------------------------------------------------------- */
 
 /* Numbers go round, so that one is not used again soon. */
 static tid_t tid_new(void) {
@@ -281,7 +281,7 @@ errno_t thread_create_kernel(void (*fn)(void *), void *arg, struct thread **out)
   return 0;
 }
 
-/* ---- The end ------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 errno_t thread_end_others(void) {
   struct thread *self = thread_current();
@@ -333,7 +333,7 @@ static _Noreturn void die(struct thread *t) {
   thread_exit_current();
 }
 
-/* ---- The edge of user mode ----------------------------------------------------------- */
+/* ---- The edge of user mode ------------------------------------------------------------------- */
 
 void thread_return_to_user(void) {
   struct thread *t = thread_current();
@@ -361,7 +361,7 @@ static void slice_fire(struct timer *timer) {
   this_cpu()->resched = true;
 }
 
-/* ---- Start, and questions ------------------------------------------------------------ */
+/* ---- Start, and questions -------------------------------------------------------------------- */
 
 void thread_init(void) {
   struct cpu *c = this_cpu();

@@ -123,7 +123,7 @@ static const struct file_ops listener_ops = {
     .sockstat = listener_sockstat,
 };
 
-/* ---- net_listen ---- */
+/* ---- net_listen ------------------------------------------------------------------------------ */
 
 static bool loopback(const struct net_address *a) {
   if (!a->v6)

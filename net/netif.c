@@ -54,7 +54,7 @@ bool net_if_traffic(void) {
   return was;
 }
 
-/* ---- Receiving ---- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 static void lent_free(struct pbuf *p) {
   struct netbuf *b = (struct netbuf *)((char *)p - offsetof(struct netbuf, upper));
@@ -137,7 +137,7 @@ static void link_changed(struct netdev *dev) {
   net_flush();
 }
 
-/* ---- Sending ---- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 /* A frame was refused for want of room, and there is some now: whoever has something to send tries
  * again at once instead of at its next timeout. */
@@ -220,7 +220,7 @@ void net_flush(void) {
   device->ops->flush(device);
 }
 
-/* ---- The interface ---- */
+/* ---- The interface --------------------------------------------------------------------------- */
 
 static err_t init(struct netif *netif) {
   netif->name[0] = 'e';

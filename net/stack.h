@@ -17,7 +17,7 @@
 #include "lwip/netif.h"
 #include "lwip/tcp.h"
 
-/* ---- netif.c: the device ---- */
+/* ---- netif.c: the device --------------------------------------------------------------------- */
 
 extern struct netif net_if;
 
@@ -30,13 +30,13 @@ void net_flush(void);
 /* A frame was sent or received since this was asked last. */
 bool net_if_traffic(void);
 
-/* ---- timers.c ---- */
+/* ---- timers.c -------------------------------------------------------------------------------- */
 
 void net_timers_init(void);
 /* Frames came: housekeeping goes back to its one-second pace if it had slowed down. */
 void net_timers_wake(void);
 
-/* ---- stream.c, stream_tcp.c: connected sockets ---- */
+/* ---- stream.c, stream_tcp.c: connected sockets ----------------------------------------------- */
 
 struct listener;
 
@@ -79,12 +79,12 @@ uint32_t stream_room(const struct stream *s);
 /* stream_send.c: whether a write would not wait, with enough room to be worth it. */
 bool stream_writable(const struct stream *s);
 
-/* ---- listener.c ---- */
+/* ---- listener.c ------------------------------------------------------------------------------ */
 
 /* s's connection died before it was accepted: it leaves the queue and is freed. */
 void listener_forget(struct stream *s);
 
-/* ---- address.c ---- */
+/* ---- address.c ------------------------------------------------------------------------------- */
 
 /* "10.0.2.15" of exactly len characters; false: it isn't one. */
 bool net_parse_ip4(const char *text, size_t len, ip4_addr_t *out);

@@ -55,7 +55,7 @@ static void stream_close(struct file *f) {
   net_flush();
 }
 
-/* ---- Reading ---- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* Copies from the front of the queue until it or the uio is at its end; consumes nothing. */
 static errno_t copy_out(const struct stream *s, struct uio *uio, uint32_t *copied) {
@@ -141,7 +141,7 @@ static errno_t stream_send(struct file *f, struct sockmsg *msg) {
   return stream_write(f, msg->uio);
 }
 
-/* ---- The rest ---- */
+/* ---- The rest -------------------------------------------------------------------------------- */
 
 static errno_t stream_shutdown(struct file *f, sdflags_t how) {
   struct stream *s = (struct stream *)f;

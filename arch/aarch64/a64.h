@@ -12,7 +12,7 @@
 #include "arch/aarch64/platform.h"
 #include "arch/arch.h"
 
-/* ---- Registers -------------------------------------------------------------------- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 /* By its name, or as s3_0_c1_c2_3. */
 #define A64_READ(name)                                \
@@ -40,7 +40,7 @@ enum {
   A64_PSTATE_MODE = 0xf, /* 0: user mode */
 };
 
-/* ---- cpu.c: features and vectors ----------------------------------------------------- */
+/* ---- cpu.c: features and vectors ------------------------------------------------------------- */
 
 struct a64_features {
   bool pan, bti, pauth, rng;
@@ -57,12 +57,12 @@ void a64_cpu_protect(void);
 /* Random keys for the program's signed pointers, once, when there are random numbers. */
 void a64_pauth_init(void);
 
-/* ---- vectors.S, trap.c ---------------------------------------------------------------- */
+/* ---- vectors.S, trap.c ----------------------------------------------------------------------- */
 
 extern const char a64_vectors[];
 _Noreturn void a64_return_to_user(struct trap_frame *frame); /* with all registers */
 
-/* ---- paging.c: the kernel's page tables ------------------------------------------------ */
+/* ---- paging.c: the kernel's page tables ------------------------------------------------------ */
 
 enum {
   A64_PTE_VALID = 1 << 0,
@@ -95,7 +95,7 @@ uint64_t a64_pte_bits(unsigned prot);
 /* Forgets the kernel's translation of one page. */
 void a64_flush_kernel(uintptr_t va);
 
-/* ---- kva.c: kernel addresses beside the direct map ---------------------------------------- */
+/* ---- kva.c: kernel addresses beside the direct map ------------------------------------------- */
 
 /* Until page_init(): where pages for tables come from. NULL: the page allocator. */
 void a64_kva_boot(struct bootinfo *boot);
@@ -106,7 +106,7 @@ void a64_kunmap_last(void *va, size_t size);
 /* Whether a page is mapped at va (any kernel address); for backtraces. */
 bool a64_kernel_mapped(uintptr_t va);
 
-/* ---- irq.c, gic*.c ------------------------------------------------------------------------- */
+/* ---- irq.c, gic*.c --------------------------------------------------------------------------- */
 
 enum { A64_INTID_NONE = 1023, A64_SPI_FIRST = 32, A64_SPI_END = 1020 };
 

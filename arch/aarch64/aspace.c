@@ -32,7 +32,7 @@ enum {
 static uint32_t generation = 1; /* of ASIDs */
 static uint16_t asids_used = 1;
 
-/* ---- The TLB --------------------------------------------------------------------------- */
+/* ---- The TLB --------------------------------------------------------------------------------- */
 
 static bool in_tlb(const struct arch_aspace *as) {
   return as->generation == generation;
@@ -66,7 +66,7 @@ static void asid_give(struct arch_aspace *as) {
   as->asid = asids_used++;
 }
 
-/* ---- Entries ------------------------------------------------------------------------------ */
+/* ---- Entries --------------------------------------------------------------------------------- */
 
 static unsigned level_shift(unsigned level) {
   return PAGE_SHIFT + 9 * (level - 1);

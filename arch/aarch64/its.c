@@ -150,7 +150,7 @@ static void *alloc_aligned_page(void) {
   return p;
 }
 
-/* ---- Commands ------------------------------------------------------------------------ */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 /* Queues one command and waits until it is done. EIO: the ITS has stopped at it. */
 static errno_t command(uint64_t w0, uint64_t w1, uint64_t w2) {
@@ -179,7 +179,7 @@ static uint64_t target(void) {
   return (mmio_read64(gicr + GICR_TYPER) >> 8 & 0xffff) << 16;
 }
 
-/* ---- Setting up ----------------------------------------------------------------------- */
+/* ---- Setting up ------------------------------------------------------------------------------ */
 
 /* One of the ITS's own tables. Of devices, there are two levels if it can: each page of the second
  * is made when it is needed. */
@@ -255,7 +255,7 @@ static errno_t setup(void) {
   return e;
 }
 
-/* ---- Devices and their events ----------------------------------------------------------- */
+/* ---- Devices and their events ---------------------------------------------------------------- */
 
 /* Makes room for the device in the ITS's table. ENOSPC: its number is too large. */
 static errno_t table_reach(uint32_t id) {

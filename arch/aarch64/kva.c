@@ -66,7 +66,7 @@ static void new_entries_visible(void) {
   a64_isb();
 }
 
-/* ---- Device registers and firmware tables ------------------------------------------- */
+/* ---- Device registers and firmware tables ---------------------------------------------------- */
 
 void *a64_kmap(pa_t pa, size_t size, unsigned prot) {
   uintptr_t offset = pa & (PAGE_SIZE - 1);
@@ -109,7 +109,7 @@ void *arch_kmap_device(pa_t pa, size_t size) {
   return a64_kmap(pa, size, ARCH_READ | ARCH_WRITE | ARCH_DEVICE);
 }
 
-/* ---- Stacks -------------------------------------------------------------------------- */
+/* ---- Stacks ---------------------------------------------------------------------------------- */
 
 static uintptr_t slot_va(uint64_t slot) {
   return A64_KVA_BASE + slot * SLOT_BYTES;
@@ -173,7 +173,7 @@ void arch_kstack_free(void *stack) {
   slot_release(slot);
 }
 
-/* ---- For the backtrace and the panic --------------------------------------------------- */
+/* ---- For the backtrace and the panic --------------------------------------------------------- */
 
 bool a64_kernel_mapped(uintptr_t va) {
   if (va < A64_DIRECT_BASE)

@@ -43,7 +43,7 @@ void arch_thread_destroy(struct arch_thread *at) {
   a64_fpu_forget(at);
 }
 
-/* ---- User mode --------------------------------------------------------------------------- */
+/* ---- User mode ------------------------------------------------------------------------------- */
 
 enum {
   TLS_BYTES = 256, /* from the TCB to the top of the stack */

@@ -40,7 +40,7 @@ static uint64_t *small_entry(uintptr_t va) {
   return pt == NULL ? NULL : &pt[(va >> PAGE_SHIFT) & (ENTRIES - 1)];
 }
 
-/* ---- Device registers and firmware tables ------------------------------------------- */
+/* ---- Device registers and firmware tables ---------------------------------------------------- */
 
 void *x86_kmap(pa_t pa, size_t size, unsigned prot) {
   uintptr_t offset = pa & (PAGE_SIZE - 1);
@@ -82,7 +82,7 @@ void *arch_kmap_device(pa_t pa, size_t size) {
   return x86_kmap(pa, size, ARCH_READ | ARCH_WRITE | ARCH_DEVICE);
 }
 
-/* ---- Stacks -------------------------------------------------------------------------- */
+/* ---- Stacks ---------------------------------------------------------------------------------- */
 
 static uintptr_t slot_va(uint64_t slot) {
   return X86_KVA_BASE + slot * SLOT_BYTES;
@@ -145,7 +145,7 @@ void arch_kstack_free(void *stack) {
   slot_release(slot);
 }
 
-/* ---- For the backtrace and the panic --------------------------------------------------- */
+/* ---- For the backtrace and the panic --------------------------------------------------------- */
 
 bool x86_kernel_mapped(uintptr_t va) {
   if (va < X86_DIRECT_BASE)

@@ -48,7 +48,7 @@ void arch_thread_destroy(struct arch_thread *at) {
   x86_fpu_forget(at);
 }
 
-/* ---- User mode --------------------------------------------------------------------------- */
+/* ---- User mode ------------------------------------------------------------------------------- */
 
 enum {
   TLS_BYTES = 192, /* from the word at the FS base to the top of the stack */

@@ -10,7 +10,7 @@
 
 #include "arch/arch.h"
 
-/* ---- Ports ------------------------------------------------------------------------ */
+/* ---- Ports ----------------------------------------------------------------------------------- */
 
 static inline void x86_out8(uint16_t port, uint8_t v) {
   __asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port) : "memory");
@@ -37,7 +37,7 @@ static inline uint32_t x86_in32(uint16_t port) {
   return v;
 }
 
-/* ---- Registers -------------------------------------------------------------------- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 enum {
   MSR_APIC_BASE = 0x1b,
@@ -104,7 +104,7 @@ enum {
   X86_RFLAGS_AC = 1 << 18,
 };
 
-/* ---- cpu.c: features, descriptor tables -------------------------------------------- */
+/* ---- cpu.c: features, descriptor tables ------------------------------------------------------ */
 
 struct x86_features {
   bool smep, smap, umip, xsave, huge_pages, tsc_deadline, rdrand, rdseed, mce;
@@ -143,13 +143,13 @@ X86_NO_STACK_PROTECTOR void x86_cpu_init(void);
 /* Turns on what guards the kernel: needs the kernel's own page tables. */
 void x86_cpu_protect(void);
 
-/* ---- idt.c, entry.S, trap.c --------------------------------------------------------- */
+/* ---- idt.c, entry.S, trap.c ------------------------------------------------------------------ */
 
 void x86_idt_init(void);
 void x86_syscall_entry(void);                                /* LSTAR */
 _Noreturn void x86_return_to_user(struct trap_frame *frame); /* by IRET, with all registers */
 
-/* ---- paging.c: the kernel's page tables ---------------------------------------------- */
+/* ---- paging.c: the kernel's page tables ------------------------------------------------------ */
 
 enum {
   X86_PTE_P = 1 << 0,
@@ -174,7 +174,7 @@ void x86_paging_init(struct bootinfo *boot);
 /* Bits of a leaf entry for ARCH_ protections. */
 uint64_t x86_pte_bits(unsigned prot);
 
-/* ---- kva.c: kernel addresses beside the direct map ------------------------------------ */
+/* ---- kva.c: kernel addresses beside the direct map ------------------------------------------- */
 
 /* Maps physical memory of any kind; NULL: no memory for tables. */
 void *x86_kmap(pa_t pa, size_t size, unsigned prot);
@@ -185,7 +185,7 @@ bool x86_kernel_mapped(uintptr_t va);
 /* Whether va lies in the unmapped page below a kernel stack. */
 bool x86_is_stack_guard(uintptr_t va);
 
-/* ---- lapic.c, ioapic.c, irq.c ---------------------------------------------------------- */
+/* ---- lapic.c, ioapic.c, irq.c ---------------------------------------------------------------- */
 
 void x86_lapic_init(void);
 void x86_lapic_eoi(void);
@@ -206,14 +206,14 @@ void x86_irq_dispatch(unsigned vector);
 /* An interrupt of the ISA bus (0 to 15), wherever the firmware says it arrives. */
 errno_t x86_isa_irq_connect(unsigned irq, irq_handler_t *handler, void *arg);
 
-/* ---- timer.c, clock.c ------------------------------------------------------------------- */
+/* ---- timer.c, clock.c ------------------------------------------------------------------------ */
 
 void x86_timer_init(void);
 void x86_timer_fired(void);
 /* The frequencies, in Hz, of the time-stamp counter and of the LAPIC timer. */
 void x86_calibrate(uint64_t *tsc_hz, uint64_t *lapic_hz);
 
-/* ---- acpi.c: what the firmware's tables say ------------------------------------------------ */
+/* ---- acpi.c: what the firmware's tables say -------------------------------------------------- */
 
 #define X86_IOAPICS_MAX 8
 
@@ -239,7 +239,7 @@ void x86_acpi_init(const struct bootinfo *boot);
 /* Asks the firmware's tables how to power off, and does; returns if that is not to be had. */
 void x86_acpi_poweroff(void);
 
-/* ---- others ------------------------------------------------------------------------------- */
+/* ---- others ---------------------------------------------------------------------------------- */
 
 void x86_console_init(void);
 /* Realtime of KVM's paravirtual clock; 0: there is none. */

@@ -89,7 +89,7 @@ static void find_machine(const struct efi_system_table *table) {
     boot_efi.have_platform = a64_platform_from_acpi(&boot_efi.platform, boot_efi.boot.acpi_rsdp_pa);
 }
 
-/* ---- Memory -------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static efi_status read_map(struct memory_map *map, const struct efi_system_table *table) {
   uint32_t version;

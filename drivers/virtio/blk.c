@@ -31,7 +31,7 @@ enum { /* configuration (5.2.4) */
 #define QUIET_S 30 /* then it is told that the device does not answer */
 #define SERIAL_LIMIT_NS 5000000000ull
 
-/* ---- In operation -------------------------------------------------------------------- */
+/* ---- In operation ---------------------------------------------------------------------------- */
 
 static void on_queue(struct virtio_dev *d) {
   struct virtio_blk *b = d->driver;
@@ -105,7 +105,7 @@ static void bottom_half(struct bh *bh) {
     bh_schedule(bh); /* more has come meanwhile */
 }
 
-/* ---- Start --------------------------------------------------------------------------- */
+/* ---- Start ----------------------------------------------------------------------------------- */
 
 static errno_t refuse(struct virtio_blk *b, const char *what, uint32_t value) {
   log_warn("%s: %s of %u bytes", b->dev->name, what, value);

@@ -131,7 +131,7 @@ void vblk_start_waiting(struct virtio_blk *b) {
   virtq_kick(&b->q);
 }
 
-/* ---- And back ------------------------------------------------------------------------ */
+/* ---- And back -------------------------------------------------------------------------------- */
 
 /* The caller has it again, if none of its parts is in flight or waits. */
 static void finish(struct blk_request *r) {

@@ -46,7 +46,7 @@ enum { /* device status (2.1) */
        VIRTIO_FAILED = 128,
 };
 
-/* ---- Devices ---- */
+/* ---- Devices --------------------------------------------------------------------------------- */
 
 /* How registers are reached; all calls at start, except notify and read_config. */
 struct virtio_transport {
@@ -121,7 +121,7 @@ static inline bool virtio_has(const struct virtio_dev *d, uint64_t feature) {
 uint16_t virtio_config16(struct virtio_dev *d, unsigned offset);
 void virtio_config_bytes(struct virtio_dev *d, unsigned offset, void *buf, unsigned n);
 
-/* ---- Rings ---- */
+/* ---- Rings ----------------------------------------------------------------------------------- */
 
 struct virtq_desc;
 struct virtq_avail;
@@ -208,7 +208,7 @@ static inline uint16_t virtq_unpublished(const struct virtq *q) {
   return (uint16_t)(q->avail_next - q->published);
 }
 
-/* ---- The devices, and the transport that pci.c knows ---- */
+/* ---- The devices, and the transport that pci.c knows ----------------------------------------- */
 
 /* ENODEV as virtio_start. */
 errno_t virtio_net_start(struct virtio_dev *d);

@@ -25,7 +25,7 @@ static uint32_t group_of(const struct ext4 *fs, uint64_t block) {
   return (uint32_t)((block - fs->super.s_first_data_block) / fs->super.s_blocks_per_group);
 }
 
-/* ---- Bits --------------------------------------------------------------------------------- */
+/* ---- Bits ------------------------------------------------------------------------------------ */
 
 static bool bit_get(const uint8_t *map, uint32_t i) {
   return (map[i / 8] >> i % 8 & 1) != 0;
@@ -55,7 +55,7 @@ uint32_t bitmap_find_clear(const uint8_t *map, uint32_t from, uint32_t end) {
   return from < end ? from : end;
 }
 
-/* ---- Bitmaps -------------------------------------------------------------------------------- */
+/* ---- Bitmaps --------------------------------------------------------------------------------- */
 
 uint32_t group_free_blocks(const struct ext4 *fs, const struct ext4_group *g) {
   return g->bg_free_blocks_count_lo |
@@ -199,8 +199,7 @@ static errno_t bitmap_change(struct ext4 *fs, struct group_bitmap *gb, uint32_t 
   return ext4_super_dirty(fs);
 }
 
-/* ---- Allocating -------------------------------------------------------------------------------
- */
+/* ---- Allocating ------------------------------------------------------------------------------ */
 
 /* A run of blocks free and reusable in [from, end) of the group, up to `wanted`; 0: none. */
 static uint32_t find_run(struct ext4 *fs, const struct group_bitmap *gb, uint32_t from,
@@ -284,8 +283,7 @@ errno_t ext4_alloc_blocks(struct ext4 *fs, uint64_t goal, uint64_t *block, uint3
   return ENOSPC;
 }
 
-/* ---- Freeing ------------------------------------------------------------------------------------
- */
+/* ---- Freeing --------------------------------------------------------------------------------- */
 
 /* Blocks of one group. */
 static errno_t free_in(struct ext4 *fs, uint32_t ino, uint32_t group, uint32_t from,

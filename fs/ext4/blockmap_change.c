@@ -84,8 +84,7 @@ errno_t blockmap_fill(struct einode *ino, uint32_t at, uint32_t max, uint64_t *b
   return e;
 }
 
-/* ---- Giving back -------------------------------------------------------------------------------
- */
+/* ---- Giving back ----------------------------------------------------------------------------- */
 
 /* A block, data or numbers, and its slot. Then there is room in the handle for another one. */
 static errno_t slot_free(struct einode *ino, uint32_t *slot, struct buf *slot_buf, bool metadata) {

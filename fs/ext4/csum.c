@@ -63,7 +63,7 @@ uint16_t crc16(uint16_t crc, const void *data, size_t n) {
   return crc;
 }
 
-/* ---- The kinds ---------------------------------------------------------------------------- */
+/* ---- The kinds ------------------------------------------------------------------------------- */
 
 uint32_t csum_super(const struct ext4_super *s) {
   return crc32c(~0u, s, offsetof(struct ext4_super, s_checksum));

@@ -37,7 +37,7 @@ filetype_t dir_type(const struct ext4 *fs, const struct ext4_dir_entry *e) {
   return types[e->file_type];
 }
 
-/* ---- Blocks --------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 errno_t dir_block_read(struct einode *dir, uint32_t index, enum buf_kind kind, struct buf **b) {
   struct ext4_run run;
@@ -119,7 +119,7 @@ errno_t dir_leaf_or_index_read(struct einode *dir, uint32_t index, struct buf **
   return 0;
 }
 
-/* ---- Names ---------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 bool dir_leaf_find(const struct ext4 *fs, const struct buf *leaf, const char *name, size_t len,
                    struct ext4_dir_entry **entry, struct ext4_dir_entry **prev) {

@@ -10,7 +10,7 @@
 #include "fs/ext4/htree_change.h"
 #include "kernel/string.h"
 
-/* ---- Leaves --------------------------------------------------------------------------------- */
+/* ---- Leaves ---------------------------------------------------------------------------------- */
 
 void dir_leaf_dirty(struct einode *dir, struct buf *b) {
   struct ext4 *fs = dir->fs;
@@ -72,7 +72,7 @@ bool dir_leaf_insert(const struct ext4 *fs, struct buf *b, const char *name, siz
   return false;
 }
 
-/* ---- Blocks --------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 errno_t dir_append(struct einode *dir, uint32_t *index, enum buf_kind kind, struct buf **b) {
   struct ext4 *fs = dir->fs;
@@ -90,7 +90,7 @@ errno_t dir_append(struct einode *dir, uint32_t *index, enum buf_kind kind, stru
   return einode_dirty(dir);
 }
 
-/* ---- Entering ------------------------------------------------------------------------------- */
+/* ---- Entering -------------------------------------------------------------------------------- */
 
 static errno_t add_to_new_block(struct einode *dir, const char *name, size_t len,
                                 const struct einode *node) {
@@ -161,8 +161,7 @@ errno_t ext4_dir_change(struct einode *dir, const char *name, size_t len, struct
   return 0;
 }
 
-/* ---- "." and ".." ------------------------------------------------------------------------------
- */
+/* ---- "." and ".." ---------------------------------------------------------------------------- */
 
 errno_t ext4_dir_begin(struct einode *dir, const struct einode *parent) {
   struct buf *b = NULL;

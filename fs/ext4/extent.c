@@ -13,7 +13,7 @@
 
 _Static_assert(ROOT_ENTRIES == 4, "what an inode has room for");
 
-/* ---- Entries ------------------------------------------------------------------------------ */
+/* ---- Entries --------------------------------------------------------------------------------- */
 
 uint64_t extent_start(const struct ext4_extent *x) {
   return x->ee_start_lo | (uint64_t)x->ee_start_hi << 32;
@@ -39,7 +39,7 @@ unsigned extent_block_entries(const struct ext4 *fs) {
   return (fs->block_bytes - (unsigned)sizeof(struct ext4_extent_header)) / 12;
 }
 
-/* ---- Checks ------------------------------------------------------------------------------- */
+/* ---- Checks ---------------------------------------------------------------------------------- */
 
 static bool blocks_inside(const struct ext4 *fs, uint64_t block, uint64_t count) {
   return block > fs->super.s_first_data_block && block < fs->blocks && count <= fs->blocks - block;
@@ -112,7 +112,7 @@ errno_t extent_node_read(struct einode *ino, const struct ext4_extent_index *x, 
   return ext4_corrupt(fs, ino->number, block, "a damaged node of an extent tree");
 }
 
-/* ---- Search ------------------------------------------------------------------------------- */
+/* ---- Search ---------------------------------------------------------------------------------- */
 
 /* The last entry that begins at `at` or before; -1: none. Entries are 12 bytes and begin with their
  * file block, leaf or not. */

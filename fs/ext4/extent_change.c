@@ -55,7 +55,7 @@ static void entry_remove(struct ext4_extent_header *h, int at) {
   memmove(entry(h, at), entry(h, at + 1), (size_t)(h->eh_entries - at) * ENTRY_BYTES);
 }
 
-/* ---- New nodes ------------------------------------------------------------------------------ */
+/* ---- New nodes ------------------------------------------------------------------------------- */
 
 /* An empty node in a new block. */
 static errno_t node_create(struct einode *ino, unsigned depth, struct step *s) {
@@ -169,9 +169,7 @@ static errno_t leaf_for(struct einode *ino, uint32_t file_block, struct step *s)
   return e;
 }
 
-/* ---- Entering -------------------------------------------------------------------------------- */
-
-/* ---- Lower trees ---- */
+/* ---- Lower trees ----------------------------------------------------------------------------- */
 
 /* The root's children, read; *total: how many entries they have together. */
 static errno_t children_read(struct einode *ino, struct buf *child[ROOT_CHILDREN_MAX],
@@ -227,7 +225,7 @@ static errno_t collapse(struct einode *ino) {
   return e;
 }
 
-/* ---- Entries ---- */
+/* ---- Entries --------------------------------------------------------------------------------- */
 
 static void extent_set_len(struct ext4_extent *x, uint32_t len, bool unwritten) {
   x->ee_len = (uint16_t)(unwritten ? len + EXT4_EXTENT_BLOCKS_MAX : len);

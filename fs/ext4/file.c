@@ -119,8 +119,7 @@ errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, 
   return uio->resid < wanted ? 0 : e;
 }
 
-/* ---- Sizes ------------------------------------------------------------------------------------
- */
+/* ---- Sizes ----------------------------------------------------------------------------------- */
 
 errno_t ext4_truncate_finish(struct einode *ino) {
   struct ext4 *fs = ino->fs;

@@ -67,7 +67,7 @@ struct einode {
   struct einode *next;  /* in its hash chain */
 };
 
-/* ---- mount.c ---- */
+/* ---- mount.c --------------------------------------------------------------------------------- */
 
 /* Mounts the file system on dev; the root's reference is the caller's. EINVAL with `why` (static,
  * or in the file system's own memory until the next mount): no ext4, or features that we don't
@@ -85,14 +85,14 @@ errno_t ext4_probe(struct blkdev *dev, char label[17], uint8_t uuid[16]);
 /* Deletes and commits what all file systems have changed. */
 void ext4_commit_all(void);
 
-/* ---- flush.c ---- */
+/* ---- flush.c --------------------------------------------------------------------------------- */
 
 /* Starts the thread that commits, before the first file system is mounted writable. ENOMEM. */
 errno_t ext4_flush_start(void);
 /* A transaction has something to commit: sees to it that this happens before long. */
 void journal_changed(struct ext4 *fs);
 
-/* ---- super.c ---- */
+/* ---- super.c --------------------------------------------------------------------------------- */
 
 /* A structure contradicts itself: one log line with inode and block (0: not about one), and
  * read-only from now on. Returns EIO. */
@@ -100,7 +100,7 @@ errno_t ext4_corrupt(struct ext4 *fs, uint32_t ino, uint64_t block, const char *
 /* Puts the superblock, counters and state, into the open handle. */
 errno_t ext4_super_dirty(struct ext4 *fs);
 
-/* ---- group.c, balloc.c, ialloc.c ---- */
+/* ---- group.c, balloc.c, ialloc.c ------------------------------------------------------------- */
 
 /* A group's descriptor in its buffer, which the caller puts back. EIO. */
 errno_t ext4_group_get(struct ext4 *fs, uint32_t group, struct ext4_group **desc, struct buf **b);
@@ -121,7 +121,7 @@ errno_t ext4_free_blocks(struct ext4 *fs, uint32_t ino, uint64_t block, uint32_t
 errno_t ext4_alloc_inode(struct ext4 *fs, uint32_t parent, uint16_t mode, uint32_t *ino);
 errno_t ext4_free_inode(struct ext4 *fs, uint32_t ino, bool directory);
 
-/* ---- inode.c ---- */
+/* ---- inode.c --------------------------------------------------------------------------------- */
 
 /* The inode, verified, with a reference to its vnode. EIO: not one that is in use, or damaged;
  * ENOMEM. */
@@ -146,7 +146,7 @@ static inline struct einode *einode_of(struct vnode *v) {
   return (struct einode *)((char *)v - offsetof(struct einode, vnode));
 }
 
-/* ---- inode_life.c ---- */
+/* ---- inode_life.c ---------------------------------------------------------------------------- */
 
 #define EINODE_DELETED UINT32_MAX /* links of an inode that is not on the disk any more */
 
@@ -155,7 +155,7 @@ void ext4_release(struct vnode *v);
 /* Deletes and writes what was left to do. Without a lock. */
 void ext4_reap(struct ext4 *fs);
 
-/* ---- map.c, over extent*.c and blockmap*.c ---- */
+/* ---- map.c, over extent*.c and blockmap*.c --------------------------------------------------- */
 
 struct ext4_run {
   uint64_t block; /* on the disk; 0: a hole */
@@ -179,7 +179,7 @@ uint64_t einode_goal(const struct einode *ino);
 /* Counts blocks that it got or gave back; the caller makes it dirty. */
 void einode_blocks_add(struct einode *ino, int64_t blocks);
 
-/* ---- dir.c, htree.c, readdir.c ---- */
+/* ---- dir.c, htree.c, readdir.c --------------------------------------------------------------- */
 
 /* ENOENT, EIO. */
 errno_t ext4_dir_find(struct einode *dir, const char *name, size_t len, uint32_t *ino);
@@ -199,7 +199,7 @@ errno_t ext4_readdir(struct einode *dir, dircookie_t cookie, struct dir_sink *si
 #define EXT4_DIR_ADD_BLOCKS \
   24 /* a leaf and two index levels split, each new block with its bitmaps */
 
-/* ---- namei.c, file.c, symlink.c, orphan.c ---- */
+/* ---- namei.c, file.c, symlink.c, orphan.c ---------------------------------------------------- */
 
 extern const struct vnode_ops ext4_vnode_ops;
 extern const struct pagecache_ops ext4_pagecache_ops;

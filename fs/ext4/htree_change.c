@@ -12,7 +12,7 @@
 #include "kernel/heap.h"
 #include "kernel/string.h"
 
-/* ---- Nodes ---------------------------------------------------------------------------------- */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static void node_set_count(struct htree_node *n, unsigned count) {
   n->count = count;
@@ -115,8 +115,7 @@ static errno_t make_room(struct einode *dir, struct htree_path *p) {
   return e;
 }
 
-/* ---- Leaves -----------------------------------------------------------------------------------
- */
+/* ---- Leaves ---------------------------------------------------------------------------------- */
 
 /* A name of a leaf, to be sorted. */
 struct hashed {
@@ -225,8 +224,7 @@ static errno_t split_leaf(struct einode *dir, struct htree_path *p, struct buf *
   return e;
 }
 
-/* ---- Names -------------------------------------------------------------------------------------
- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 /* One try: into the leaf, or *full and the leaf was split. */
 static errno_t try_add(struct einode *dir, uint32_t hash, const char *name, size_t len,

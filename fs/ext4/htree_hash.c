@@ -15,7 +15,7 @@ static int character(const char *name, size_t i, bool is_signed) {
   return is_signed ? (signed char)name[i] : (unsigned char)name[i];
 }
 
-/* ---- Half MD4 ----------------------------------------------------------------------------- */
+/* ---- Half MD4 -------------------------------------------------------------------------------- */
 
 static uint32_t md4_f(uint32_t x, uint32_t y, uint32_t z) {
   return z ^ (x & (y ^ z));
@@ -67,8 +67,7 @@ static void tea(uint32_t s[4], const uint32_t in[4]) {
   s[1] += b1;
 }
 
-/* ---- What they have in common ------------------------------------------------------------------
- */
+/* ---- What they have in common ---------------------------------------------------------------- */
 
 /* The next `words` words of the name, padded with what is left of its length. */
 static void fill(const char *name, size_t len, bool is_signed, uint32_t *out, unsigned words) {

@@ -99,7 +99,7 @@ static errno_t counters_change(struct ext4 *fs, struct inode_bitmap *ib, bool us
   return ext4_super_dirty(fs);
 }
 
-/* ---- Allocating ---------------------------------------------------------------------------- */
+/* ---- Allocating ------------------------------------------------------------------------------ */
 
 /* From where on the group's table has never been used moves behind a new inode. */
 static void table_used(const struct ext4 *fs, struct ext4_group *g, uint32_t index) {
@@ -159,8 +159,7 @@ errno_t ext4_alloc_inode(struct ext4 *fs, uint32_t parent, uint16_t mode, uint32
   return ENOSPC;
 }
 
-/* ---- Freeing ------------------------------------------------------------------------------------
- */
+/* ---- Freeing --------------------------------------------------------------------------------- */
 
 errno_t ext4_free_inode(struct ext4 *fs, uint32_t ino, bool directory) {
   struct inode_bitmap ib;

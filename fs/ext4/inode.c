@@ -16,7 +16,7 @@ static struct einode **bucket_of(struct ext4 *fs, uint32_t number) {
   return &fs->inodes[number & (EXT4_INODE_BUCKETS - 1)];
 }
 
-/* ---- On the disk ------------------------------------------------------------------------- */
+/* ---- On the disk ----------------------------------------------------------------------------- */
 
 /* The block of the inode table that holds an inode, and where in it. */
 static errno_t inode_buf(struct ext4 *fs, uint32_t number, struct buf **b,
@@ -143,7 +143,7 @@ errno_t einode_clear_disk(struct einode *ino) {
   return 0;
 }
 
-/* ---- In memory ----------------------------------------------------------------------------- */
+/* ---- In memory ------------------------------------------------------------------------------- */
 
 static struct einode *find(struct ext4 *fs, uint32_t number) {
   struct einode *ino = *bucket_of(fs, number);
@@ -200,8 +200,7 @@ errno_t einode_get(struct ext4 *fs, uint32_t number, struct einode **out) {
   return 0;
 }
 
-/* ---- Times -------------------------------------------------------------------------------------
- */
+/* ---- Times ----------------------------------------------------------------------------------- */
 
 static bool has_extra(const struct ext4 *fs, const struct ext4_inode *i, size_t end) {
   return fs->inode_bytes > EXT4_INODE_BYTES_OLD && EXT4_INODE_BYTES_OLD + i->i_extra_isize >= end;

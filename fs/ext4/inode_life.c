@@ -15,8 +15,7 @@
 #define XATTR_MAGIC 0xea020000u
 #define NS_PER_S 1000000000ull
 
-/* ---- The beginning ----------------------------------------------------------------------------
- */
+/* ---- The beginning --------------------------------------------------------------------------- */
 
 /* All of it zero on the disk, its attributes included. */
 static void fill_new(struct einode *ino, uint16_t mode) {

@@ -34,8 +34,7 @@ struct commit {
   uint8_t *block; /* being made */
 };
 
-/* ---- Room ---------------------------------------------------------------------------------------
- */
+/* ---- Room ------------------------------------------------------------------------------------ */
 
 static uint32_t tags_per_block(const struct ext4 *fs, const struct journal *j) {
   size_t room = fs->block_bytes - sizeof(struct jbd2_header) - log_tail_bytes(j) - 16;
@@ -53,8 +52,7 @@ uint32_t log_blocks_needed(const struct ext4 *fs, const struct journal *j, uint3
   return buffers + (buffers + tags - 1) / tags + (revoked + revokes - 1) / revokes + 1;
 }
 
-/* ---- Freezing: the lock is held ----------------------------------------------------------------
- */
+/* ---- Freezing: the lock is held -------------------------------------------------------------- */
 
 static errno_t freeze_buffer(struct commit *c, struct buf *b) {
   const be32 magic = be32_put(JBD2_MAGIC), none = 0;

@@ -40,7 +40,7 @@ errno_t log_super_write(struct ext4 *fs, struct journal *j, uint32_t start, uint
   return e == 0 ? blk_flush(fs->dev) : e;
 }
 
-/* ---- Forms and checksums ------------------------------------------------------------------- */
+/* ---- Forms and checksums --------------------------------------------------------------------- */
 
 size_t log_tag_bytes(const struct journal *j) {
   if (j->csum_version == 3)

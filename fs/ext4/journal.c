@@ -11,7 +11,7 @@
 #include "kernel/page.h"
 #include "kernel/string.h"
 
-/* ---- Opening ------------------------------------------------------------------------------ */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static const char *super_fault(const struct ext4 *fs, const struct jbd2_super *s) {
   const uint32_t served =
@@ -140,8 +140,7 @@ errno_t journal_open(struct ext4 *fs, bool replay, struct journal **out, const c
   return 0;
 }
 
-/* ---- Handles -----------------------------------------------------------------------------------
- */
+/* ---- Handles --------------------------------------------------------------------------------- */
 
 /* Whether the running transaction may grow by so many blocks, and the log has room for it then. */
 static bool has_room(const struct ext4 *fs, const struct journal *j, unsigned blocks) {

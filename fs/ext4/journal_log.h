@@ -63,8 +63,7 @@ struct journal {
   struct waitq idle;      /* woken when busy or barrier ends */
 };
 
-/* ---- jlog.c -------------------------------------------------------------------------------------
- */
+/* ---- jlog.c ---------------------------------------------------------------------------------- */
 
 /* The disk's block that holds block `at` of the journal's file; 0: none. */
 uint64_t log_block(const struct journal *j, uint32_t at);

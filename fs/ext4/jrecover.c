@@ -43,8 +43,7 @@ static bool later(uint32_t a, uint32_t b) {
   return (int32_t)(a - b) > 0;
 }
 
-/* ---- Revocations ------------------------------------------------------------------------------
- */
+/* ---- Revocations ----------------------------------------------------------------------------- */
 
 static struct revocation **bucket_of(struct recovery *r, uint64_t block) {
   return &r->revoked[(block ^ block >> 8) % BUCKETS];

@@ -18,7 +18,7 @@ errno_t ext4_map(struct einode *ino, uint32_t file_block, uint32_t max, struct e
                           : blockmap_map(ino, file_block, max, run);
 }
 
-/* ---- What the inode keeps ------------------------------------------------------------------ */
+/* ---- What the inode keeps -------------------------------------------------------------------- */
 
 /* Behind the last block that it got, or in its own group. */
 uint64_t einode_goal(const struct einode *ino) {
@@ -38,8 +38,7 @@ void einode_blocks_add(struct einode *ino, int64_t blocks) {
   i->i_blocks_high = (uint16_t)(n >> 32);
 }
 
-/* ---- Changes ----------------------------------------------------------------------------------
- */
+/* ---- Changes --------------------------------------------------------------------------------- */
 
 /* Blocks in the place of a hole. */
 static errno_t fill_hole(struct einode *ino, uint32_t at, bool unwritten, struct ext4_run *run) {

@@ -16,8 +16,7 @@
 #define COOKIE_NAMES 2
 #define COOKIE_END INT64_MAX
 
-/* ---- "." and ".." ------------------------------------------------------------------------------
- */
+/* ---- "." and ".." ---------------------------------------------------------------------------- */
 
 static bool put_dots(struct einode *dir, dircookie_t *cookie, struct dir_sink *sink,
                      uint32_t parent) {
@@ -55,8 +54,7 @@ errno_t ext4_dir_parent(struct einode *dir, uint32_t *parent) {
   return sound ? 0 : ext4_corrupt(dir->fs, dir->number, block, "a directory without \"..\"");
 }
 
-/* ---- In the order of entries --------------------------------------------------------------------
- */
+/* ---- In the order of entries ----------------------------------------------------------------- */
 
 static errno_t read_linear(struct einode *dir, dircookie_t cookie, struct dir_sink *sink) {
   const struct ext4 *fs = dir->fs;

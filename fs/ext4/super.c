@@ -148,7 +148,7 @@ errno_t super_read(struct ext4 *fs, const char **why) {
   return 0;
 }
 
-/* ---- Changes ------------------------------------------------------------------------------- */
+/* ---- Changes --------------------------------------------------------------------------------- */
 
 /* Where the superblock lies in its block. */
 static size_t offset_in_block(const struct ext4 *fs) {

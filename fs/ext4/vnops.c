@@ -69,7 +69,7 @@ static errno_t vn_lookup(struct vnode *v, const char *name, size_t len, struct v
   return e;
 }
 
-/* ---- Reading directories ------------------------------------------------------------------ */
+/* ---- Reading directories --------------------------------------------------------------------- */
 
 /* Entries that were read under the lock, and are told without it: the program's memory, where they
  * go, may be a file of this very file system. */
@@ -111,8 +111,7 @@ static errno_t vn_readdir(struct vnode *v, dircookie_t cookie, struct dir_sink *
   return e;
 }
 
-/* ---- Contents -----------------------------------------------------------------------------------
- */
+/* ---- Contents -------------------------------------------------------------------------------- */
 
 static errno_t vn_pwrite(struct vnode *v, struct uio *uio, filesize_t offset, bool append,
                          filesize_t *end) {

@@ -14,7 +14,7 @@ static struct fdtable *fds_of(struct thread *t) {
   return &t->process->fds;
 }
 
-/* ---- Descriptors ---------------------------------------------------------------------- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 errno_t sys_fd_close(struct thread *t, fd_t fd) {
   return fd_close(fds_of(t), fd);
@@ -90,7 +90,7 @@ errno_t sys_fd_stat_put(struct thread *t, fd_t fd, const struct fdstat *buf, fds
   return flags == FDSTAT_FLAGS ? put_flags(entry, &st) : put_rights(entry, &st);
 }
 
-/* ---- Bytes ---------------------------------------------------------------------------- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static errno_t read_at_offset(struct file *f, struct uio *uio) {
   if (f->ops->pread == NULL)
@@ -188,7 +188,7 @@ errno_t sys_fd_pwrite(struct thread *t, fd_t fd, const struct iovec *iovs, size_
   return finish(f, &uio, wanted, e, nwritten);
 }
 
-/* ---- Position and writing back --------------------------------------------------------- */
+/* ---- Position and writing back --------------------------------------------------------------- */
 
 /* Where a seek starts from. */
 static errno_t seek_base(struct file *f, whence_t whence, filesize_t *base) {

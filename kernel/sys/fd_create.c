@@ -17,7 +17,7 @@ static bool is_socket_type(filetype_t type) {
          type == FILETYPE_SOCKET_SEQPACKET;
 }
 
-/* ---- One ------------------------------------------------------------------------------ */
+/* ---- One ------------------------------------------------------------------------------------- */
 
 /* Takes over the reference to f. */
 static errno_t install_one(struct thread *t, struct file *f, rights_t base, rights_t inheriting,
@@ -58,7 +58,7 @@ errno_t sys_fd_create1(struct thread *t, filetype_t type, fd_t *fd) {
   return install_one(t, f, base, inheriting, fd);
 }
 
-/* ---- Two ------------------------------------------------------------------------------ */
+/* ---- Two ------------------------------------------------------------------------------------- */
 
 /* Takes over the references to both ends; both get their numbers or none. */
 static errno_t install_pair(struct thread *t, struct fd_entry ends[2], fd_t *user_fd1,

@@ -22,7 +22,7 @@ static struct fdtable *fds_of(struct thread *t) {
   return &t->process->fds;
 }
 
-/* ---- A directory and a path (file_path.h) ---------------------------------------------- */
+/* ---- A directory and a path (file_path.h) ---------------------------------------------------- */
 
 static errno_t dir_of(struct file *f, struct vnode **dir) {
   *dir = f->ops->vnode != NULL ? f->ops->vnode(f) : NULL;
@@ -58,7 +58,7 @@ static errno_t file_node(struct thread *t, fd_t fd, rights_t needed, const char 
   return e;
 }
 
-/* ---- Opening --------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 struct open_request {
   oflags_t oflags;
@@ -188,7 +188,7 @@ errno_t sys_file_open(struct thread *t, struct lookup dirfd, const char *path, s
   return e == 0 ? open_install(t, f, &req.fds, fd) : e;
 }
 
-/* ---- Reading directories and links ------------------------------------------------------ */
+/* ---- Reading directories and links ----------------------------------------------------------- */
 
 /* Packs entries into the program's buffer, the last one cut where the buffer ends. */
 struct packer {
@@ -253,7 +253,7 @@ errno_t sys_file_readlink(struct thread *t, fd_t fd, const char *path, size_t pa
   return e;
 }
 
-/* ---- What a file is --------------------------------------------------------------------- */
+/* ---- What a file is -------------------------------------------------------------------------- */
 
 errno_t sys_file_stat_fget(struct thread *t, fd_t fd, struct filestat *buf) {
   struct filestat st;
@@ -318,7 +318,7 @@ errno_t sys_file_stat_put(struct thread *t, struct lookup fd, const char *path, 
   return e;
 }
 
-/* ---- Hints and room --------------------------------------------------------------------- */
+/* ---- Hints and room -------------------------------------------------------------------------- */
 
 errno_t sys_file_advise(struct thread *t, fd_t fd, filesize_t offset, filesize_t len,
                         advice_t advice) {

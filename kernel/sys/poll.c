@@ -45,7 +45,7 @@ struct poll_call {
   struct event batch[BATCH];
 };
 
-/* ---- Events -------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 static void flush(struct poll_call *c) {
   uintptr_t to = c->out + (c->nevents - c->batched) * sizeof c->batch[0];
@@ -93,7 +93,7 @@ static void add_event(struct poll_call *c, const struct subscription *s, errno_t
   poll_event_init(next_event(c), s, error);
 }
 
-/* ---- Clocks -------------------------------------------------------------------------- */
+/* ---- Clocks ---------------------------------------------------------------------------------- */
 
 errno_t poll_clock_check(const struct subscription *s) {
   switch (s->clock.clock_id) {
@@ -162,7 +162,7 @@ static void clocks_expire(struct poll_call *c) {
   }
 }
 
-/* ---- Descriptors --------------------------------------------------------------------- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 /* Asks the object. True: there is an event. Otherwise, with w, it has been left there. */
 static inline bool ask(struct poll_call *c, const struct subscription *s, struct file *f,
@@ -245,7 +245,7 @@ static void fds_release(struct poll_call *c) {
   }
 }
 
-/* ---- The call ------------------------------------------------------------------------ */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 static void other_first(struct poll_call *c, const struct subscription *s,
                         struct poll_entry *entry) {

@@ -51,7 +51,7 @@ struct member {
   };
 };
 
-/* ---- Pending members -------------------------------------------------------------------- */
+/* ---- Pending members ------------------------------------------------------------------------- */
 
 static void make_pending(struct member *m) {
   if (m->disabled || !list_empty(&m->pending_link))
@@ -78,7 +78,7 @@ static void expire(struct timer *t) {
   make_pending(m);
 }
 
-/* ---- The set's order ---------------------------------------------------------------------- */
+/* ---- The set's order ------------------------------------------------------------------------- */
 
 static bool is_clock(const struct subscription *s) {
   return s->type == EVENTTYPE_CLOCK;
@@ -119,7 +119,7 @@ static void remove_member(struct member *m) {
   kfree(m);
 }
 
-/* ---- Clocks --------------------------------------------------------------------------------- */
+/* ---- Clocks ---------------------------------------------------------------------------------- */
 
 /* Starts, or starts again. */
 static void clock_start(struct member *m) {
@@ -146,8 +146,7 @@ static void clock_continue(struct member *m) {
   timer_set(&m->timer, now_ns - late_ns + period_ns);
 }
 
-/* ---- Changes ----------------------------------------------------------------------------------
- */
+/* ---- Changes --------------------------------------------------------------------------------- */
 
 /* The descriptor's file, NULL for a clock. */
 static errno_t check(struct poll_set *set, const struct subscription *s, struct file **f) {
@@ -240,8 +239,7 @@ static void fd_closed(struct fd_watcher *w, fd_t fd) {
   }
 }
 
-/* ---- Events ------------------------------------------------------------------------------------
- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 /* True: there is something to be told. */
 static bool ask_clock(struct member *m, struct event *ev) {

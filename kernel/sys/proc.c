@@ -12,7 +12,7 @@ errno_t sys_proc_exit(struct thread *t, exitcode_t rval) {
   return 0; /* to nobody: the thread dies on its way back */
 }
 
-/* ---- Fork ------------------------------------------------------------------------------- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 /* Stores the child's results where the pointers lead in its own memory. */
 static errno_t put_child_results(struct process *child, fd_t *fd, tid_t *tid) {
@@ -49,7 +49,7 @@ errno_t sys_proc_fork(struct thread *t, fd_t *fd, tid_t *tid) {
   return e != 0 ? e : user_put(fd, number);
 }
 
-/* ---- Signals ---------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 /* Nothing in the ABI makes a stopped process go on. */
 static void stop(struct process *p, signal_t sig) {

@@ -17,7 +17,7 @@ static struct fdtable *fds_of(struct thread *t) {
   return &t->process->fds;
 }
 
-/* ---- Sending -------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 /* Where the i-th number of a program's array lies: of any value, no pointer yet. */
 static const fd_t *fd_at(const fd_t *user_fds, size_t i) {
@@ -95,7 +95,7 @@ errno_t sys_sock_send(struct thread *t, fd_t sock, const struct send_in *in, str
   return e == 0 ? user_copy_out(out, &result, sizeof result) : e;
 }
 
-/* ---- Receiving ------------------------------------------------------------------------ */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* Gives the first `room` descriptors their numbers, while there are any; the entries that stay in
  * the bundle are those without. */
@@ -175,7 +175,7 @@ errno_t sys_sock_recv(struct thread *t, fd_t sock, const struct recv_in *in, str
   return e;
 }
 
-/* ---- Others --------------------------------------------------------------------------- */
+/* ---- Others ---------------------------------------------------------------------------------- */
 
 errno_t sys_sock_shutdown(struct thread *t, fd_t sock, sdflags_t how) {
   struct file *f;

@@ -19,7 +19,7 @@ static struct fdtable *fds_of(struct thread *t) {
   return &t->process->fds;
 }
 
-/* ---- Names ---------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 /* The path of a socket's name from directory fd. */
 static errno_t socket_path(struct thread *t, fd_t fd, rights_t needed, const char *path,
@@ -95,7 +95,7 @@ errno_t sys_sock_connect(struct thread *t, fd_t sock, fd_t fd, const char *path,
   return e;
 }
 
-/* ---- Listeners ------------------------------------------------------------------------ */
+/* ---- Listeners ------------------------------------------------------------------------------- */
 
 errno_t sys_sock_listen(struct thread *t, fd_t sock, backlog_t backlog) {
   struct file *f;
@@ -154,7 +154,7 @@ errno_t sys_sock_accept(struct thread *t, fd_t sock, struct sockstat *buf, fd_t 
   return e;
 }
 
-/* ---- State ---------------------------------------------------------------------------- */
+/* ---- State ----------------------------------------------------------------------------------- */
 
 errno_t sys_sock_stat_get(struct thread *t, fd_t sock, struct sockstat *buf, ssflags_t flags) {
   struct sockstat st;

@@ -81,7 +81,7 @@ uint16_t net_copy_in(void *dst, const void *src, uint16_t bytes) {
   return net_copy.skip_sum ? 0 : net_checksum(dst, bytes);
 }
 
-/* ---- What lwIP calls ---- */
+/* ---- What lwIP calls ------------------------------------------------------------------------- */
 
 /* Adds the first `bytes` of a chain. Behind a part of odd length all words are shifted by a byte,
  * and turning the sum by one does the same to it. */

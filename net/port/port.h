@@ -12,7 +12,7 @@
 
 #include "kernel/abi.h"
 
-/* ---- memory.c ---- */
+/* ---- memory.c -------------------------------------------------------------------------------- */
 
 /* Chooses window sizes and limits by the machine's memory, and makes the table of connections.
  * Once, before lwIP starts. ENOMEM. */
@@ -29,7 +29,7 @@ extern uint32_t net_lent_max;
 /* Connections kept in TIME_WAIT. */
 extern uint32_t net_timewait_max;
 
-/* ---- checksum.c ---- */
+/* ---- checksum.c ------------------------------------------------------------------------------ */
 
 /* How the next tcp_write() with TCP_WRITE_FLAG_COPY gets its bytes. */
 struct net_copy {
@@ -39,7 +39,7 @@ struct net_copy {
 };
 extern struct net_copy net_copy;
 
-/* ---- demux.c, isn.c, random.c ---- */
+/* ---- demux.c, isn.c, random.c ---------------------------------------------------------------- */
 
 /* A table of 2^bits buckets. ENOMEM. */
 errno_t net_demux_init(unsigned bits);

@@ -20,7 +20,7 @@ static void call(const void *at) {
   ((void (*)(void))(uintptr_t)at)();
 }
 
-/* ---- Execution ---- */
+/* ---- Execution ------------------------------------------------------------------------------- */
 
 static void exec_stack(void) {
   unsigned char code[sizeof(machine_return)];
@@ -55,7 +55,7 @@ static void exec_made(void) {
   call(p);
 }
 
-/* ---- Reading and writing ---- */
+/* ---- Reading and writing --------------------------------------------------------------------- */
 
 static void read_kernel(void) {
   exit(*kernel);
@@ -91,7 +91,7 @@ static void read_behind_file(void) {
   exit(*(volatile char *)(p + 3 * RAW_PAGE));
 }
 
-/* ---- Shared memory ---- */
+/* ---- Shared memory --------------------------------------------------------------------------- */
 
 static cloudabi_errno_t shared_resize(cloudabi_fd_t fd, size_t size) {
   struct cloudabi_filestat st;
@@ -167,7 +167,7 @@ static void fill_shared(void) {
     exit(43);
 }
 
-/* ---- The ground under one's feet ---- */
+/* ---- The ground under one's feet ------------------------------------------------------------- */
 
 static void unmap_stack(void) {
   volatile char here = 0;
@@ -216,7 +216,7 @@ static void thread_overflow(void) {
   wait_for_the_end();
 }
 
-/* ---- Threads ---- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 static void start_at(uintptr_t entry) {
   struct cloudabi_threadattr attr = {NULL, raw_memory(RAW_STACK_BYTES), RAW_STACK_BYTES, NULL};
@@ -280,7 +280,7 @@ static void exit_with_bad_lock(void) {
   cloudabi_sys_thread_exit((void *)(uintptr_t)kernel, CLOUDABI_SCOPE_PRIVATE);
 }
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static void use_all_memory(void) {
   for (;;) {

@@ -50,7 +50,7 @@ static void error(unsigned line) {
   arena->errors++;
 }
 
-/* ---- A thread's part of locks ---- */
+/* ---- A thread's part of locks ---------------------------------------------------------------- */
 
 struct worker {
   cloudabi_tid_t tid;
@@ -145,7 +145,7 @@ static void signal(condvar_t *condvar, cloudabi_nthreads_t n) {
     CHECK(cloudabi_sys_condvar_signal((cloudabi_condvar_t *)condvar, SHARED, n) == 0);
 }
 
-/* ---- What they guard ---- */
+/* ---- What they guard ------------------------------------------------------------------------- */
 
 static uint64_t some_limit(struct worker *w) {
   return pick(w, 2) == 0 ? 0 : 1 + pick(w, 2000000);
@@ -265,7 +265,7 @@ static void play(struct worker *w) {
   }
 }
 
-/* ---- Threads and processes ---- */
+/* ---- Threads and processes ------------------------------------------------------------------- */
 
 /* Ends by handing over its join lock. */
 static void work(cloudabi_tid_t tid, void *arg) {

@@ -96,7 +96,7 @@ void random_bytes(void *p, size_t n) {
     ((uint8_t *)p)[i] = last += 37;
 }
 
-/* ---- Linux's tools ---- */
+/* ---- Linux's tools --------------------------------------------------------------------------- */
 
 static char fixture_path[64];
 static char fixture_words[4000]; /* what e2fsck said last */

@@ -36,7 +36,7 @@
 
 static unsigned long fake_seed; /* named by a failing check */
 
-/* ---- Time and interrupts ------------------------------------------------------------- */
+/* ---- Time and interrupts --------------------------------------------------------------------- */
 
 static uint64_t fake_now_ns = 1000;
 static uint64_t fake_timer_ns = UINT64_MAX;
@@ -86,7 +86,7 @@ void arch_set_current(struct thread *t) {
   fake_current = t;
 }
 
-/* ---- Fibers -------------------------------------------------------------------------- */
+/* ---- Fibers ---------------------------------------------------------------------------------- */
 
 struct fiber {
   ucontext_t context;
@@ -166,7 +166,7 @@ void arch_kstack_free(void *stack) {
   fake_stacks[fake_stacks_count++] = stack;
 }
 
-/* ---- User mode ----------------------------------------------------------------------- */
+/* ---- User mode ------------------------------------------------------------------------------- */
 
 /* As after every trap. */
 static void fake_return_to_user(void) {
@@ -249,7 +249,7 @@ bool arch_user_cmpxchg32(uint32_t *uaddr, uint32_t *expected, uint32_t desired, 
   return true;
 }
 
-/* ---- What else the scheduler asks for ------------------------------------------------ */
+/* ---- What else the scheduler asks for -------------------------------------------------------- */
 
 static long fake_alloc_budget = -1; /* allocations until memory is out; -1: never */
 static long fake_live;              /* blocks handed out now */
@@ -356,7 +356,7 @@ static int fake_setup(void **state) {
   return 0;
 }
 
-/* ---- Chance -------------------------------------------------------------------------- */
+/* ---- Chance ---------------------------------------------------------------------------------- */
 
 static uint64_t fake_random_state;
 

@@ -72,7 +72,7 @@ static struct lookup at(fd_t fd, bool follow) {
   return (struct lookup){fd, follow ? LOOKUP_SYMLINK_FOLLOW : 0};
 }
 
-/* ---- Opening ---- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 #define RDONLY (RIGHT_FD_READ | RIGHT_FILE_READDIR | RIGHT_MEM_MAP_EXEC)
 #define WRONLY \

@@ -53,7 +53,7 @@ static inline int ipc_end(void **state) {
   return 0;
 }
 
-/* ---- Files that count themselves ---- */
+/* ---- Files that count themselves ------------------------------------------------------------- */
 
 static size_t ipc_plain_alive;
 
@@ -71,7 +71,7 @@ static inline struct file *ipc_plain(void) {
   return f;
 }
 
-/* ---- Pairs ---- */
+/* ---- Pairs ----------------------------------------------------------------------------------- */
 
 static struct file *ends[2];
 
@@ -92,7 +92,7 @@ static inline void ipc_close_both(void) {
   }
 }
 
-/* ---- Sending and receiving; n: bytes that went, untouched on an error ---- */
+/* ---- Sending and receiving; n: bytes that went, untouched on an error ------------------------ */
 
 static inline errno_t ipc_write(struct file *f, const void *data, size_t size, size_t *n) {
   struct uio u;
@@ -180,7 +180,7 @@ static inline struct poll_state ipc_poll(struct file *f, eventtype_t type) {
   return st;
 }
 
-/* ---- A node of a file system that keeps endpoints ---- */
+/* ---- A node of a file system that keeps endpoints -------------------------------------------- */
 
 struct ipc_node {
   struct vnode vnode;

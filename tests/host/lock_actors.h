@@ -39,7 +39,7 @@ static inline int check_clean(void **state) {
   return lock_object_count() == 0 ? 0 : -1;
 }
 
-/* ---- Other threads ------------------------------------------------------------------- */
+/* ---- Other threads --------------------------------------------------------------------------- */
 
 /* What one of them is to do, and what came of it. */
 struct actor {

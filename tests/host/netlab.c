@@ -134,7 +134,7 @@ void lab_receive(const uint8_t *frame, size_t n, unsigned parts, bool csum_ok) {
   device.rx_done(&device);
 }
 
-/* ---- System calls ---- */
+/* ---- System calls ---------------------------------------------------------------------------- */
 
 static size_t moved;
 

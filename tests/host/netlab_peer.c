@@ -148,7 +148,7 @@ void peer_reset(struct peer *p) {
   peer_segment(p, RST | ACK, p->seq, NULL, 0);
 }
 
-/* ---- What the machine sends ---- */
+/* ---- What the machine sends ------------------------------------------------------------------ */
 
 static void arp(const uint8_t *f) {
   if (get16(f + ETH + 6) != 1 || get32(f + ETH + 24) != LAB_PEERS)

@@ -26,7 +26,7 @@
 #define WINDOW 0xc0000000u
 #define FUNCTIONS_MAX 8
 
-/* ---- The machine ---- */
+/* ---- The machine ----------------------------------------------------------------------------- */
 
 struct function {
   unsigned slot_fn; /* slot << 3 | function */
@@ -189,7 +189,7 @@ errno_t virtio_start(struct virtio_dev *d, unsigned type) {
   return ENODEV;
 }
 
-/* ---- Building it ---- */
+/* ---- Building it ----------------------------------------------------------------------------- */
 
 static void machine(uint64_t window) {
   memset(functions, 0, sizeof functions);

@@ -12,7 +12,7 @@
 #include "kernel/sys/sys.h"
 #include "tests/host/fake_machine.h"
 
-/* ---- The rest of the kernel --------------------------------------------------------------- */
+/* ---- The rest of the kernel ------------------------------------------------------------------ */
 
 static unsigned spaces;           /* address spaces alive */
 static size_t pages_free = 10000; /* of 10000 */
@@ -86,7 +86,7 @@ _Noreturn void machine_end(signal_t signal, exitcode_t exitcode) {
     waitq_wait(&(struct waitq){LIST_INIT(at_the_end.waiters)});
 }
 
-/* ---- Files ------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static unsigned files; /* open descriptions */
 
@@ -112,7 +112,7 @@ static inline struct fd_entry *entry(struct process *p, fd_t fd) {
   return fd_lookup(&p->fds, fd, &e) == 0 ? e : NULL;
 }
 
-/* ---- A first process, whose program is a list of steps -------------------------------------- */
+/* ---- A first process, whose program is a list of steps --------------------------------------- */
 
 static inline struct process *me(void) {
   return thread_current()->process;

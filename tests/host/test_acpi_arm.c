@@ -39,7 +39,7 @@ static uint8_t *exactly(const void *bytes, size_t n) {
   return copy;
 }
 
-/* ---- Entries of the MADT, as a test writes them ----------------------------------------- */
+/* ---- Entries of the MADT, as a test writes them ---------------------------------------------- */
 
 static size_t put_gicc(uint8_t *p, unsigned size, bool enabled, uint64_t pa, uint64_t gicr_pa) {
   p[0] = 11;
@@ -187,7 +187,7 @@ static void test_psci(void **state) {
   free(cut);
 }
 
-/* ---- Whole machines ------------------------------------------------------------------ */
+/* ---- Whole machines -------------------------------------------------------------------------- */
 
 static uint8_t tables[6][512];
 static uint8_t xsdt[36 + 8 * 6];

@@ -37,7 +37,7 @@ static void serializes_to(const argdata_t *value, const void *expected, size_t e
   free(buffer);
 }
 
-/* ---- The manual's first program, once per era; what it would print goes to a counter. ---- */
+/* ---- The manual's first program, once per era; what it would print goes to a counter. -------- */
 
 static int greeted[8];
 static size_t greetings;
@@ -85,7 +85,7 @@ static void manual_program(void **state) {
   }
 }
 
-/* ---- Values ---- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static void constants(void **state) {
   (void)state;
@@ -207,7 +207,7 @@ static void strings(void **state) {
   argdata_free(bad);
 }
 
-/* ---- Containers ---- */
+/* ---- Containers ------------------------------------------------------------------------------ */
 
 static void containers(void **state) {
   (void)state;
@@ -299,7 +299,7 @@ static void copied_iterator(void **state) {
   argdata_free(ad);
 }
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static int tenfold(void *arg, size_t index) {
   (void)arg;
@@ -371,7 +371,7 @@ static void unknown_bytes(void **state) {
   argdata_free(ad);
 }
 
-/* ---- YAML ---- */
+/* ---- YAML ------------------------------------------------------------------------------------ */
 
 static void prints(const void *bytes, size_t length, const char *expected) {
   char *text;

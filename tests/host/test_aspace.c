@@ -5,8 +5,7 @@
 /* Address spaces: the promises that a program notices. Random use: test_aspace_random.c. */
 #include "tests/host/aspace_fixture.h"
 
-/* ---- The tree ----------------------------------------------------------------------------------
- */
+/* ---- The tree -------------------------------------------------------------------------------- */
 
 /* The highest place for n pages in [floor, ceiling) of a map of 100 pages, or -1. */
 static long place_by_hand(const bool taken[100], int n, int floor, int ceiling) {
@@ -50,8 +49,7 @@ static void test_holes_by_hand(void **state) {
   }
 }
 
-/* ---- Promises ---------------------------------------------------------------------------------
- */
+/* ---- Promises -------------------------------------------------------------------------------- */
 
 static void test_memory_is_zero_and_comes_on_demand(void **state) {
   (void)state;
@@ -298,8 +296,7 @@ static void test_out_of_memory_leaves_nothing_behind(void **state) {
   }
 }
 
-/* ---- Fork --------------------------------------------------------------------------------------
- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 static void test_fork_copies_what_is_written(void **state) {
   (void)state;
@@ -450,8 +447,7 @@ static void test_fork_of_a_page_with_all_references(void **state) {
   aspace_destroy(parent);
 }
 
-/* ---- The report --------------------------------------------------------------------------------
- */
+/* ---- The report ------------------------------------------------------------------------------ */
 
 static void test_report_marks_the_place(void **state) {
   (void)state;

@@ -251,8 +251,7 @@ static void random_op(struct space *s) {
   }
 }
 
-/* ---- The slow object ---------------------------------------------------------------------------
- */
+/* ---- The slow object ------------------------------------------------------------------------- */
 
 static struct memobj slow;
 static void *slow_pages[OBJECT_PAGES_MAX];
@@ -282,8 +281,7 @@ static void slow_destroy(struct memobj *obj) {
 
 static const struct memobj_ops slow_ops = {.get_page = slow_get, .destroy = slow_destroy};
 
-/* ---- The test ----------------------------------------------------------------------------------
- */
+/* ---- The test -------------------------------------------------------------------------------- */
 
 static char unaligned[11 * PAGE_SIZE], original[sizeof file_bytes];
 

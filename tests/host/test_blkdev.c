@@ -39,7 +39,7 @@ void page_free(void *page, unsigned order) {
   free(page);
 }
 
-/* ---- A disk in memory ---- */
+/* ---- A disk in memory ------------------------------------------------------------------------ */
 
 static uint8_t bytes[SIZE], page[4 * PAGE_SIZE];
 static struct blkfile disk;
@@ -208,7 +208,7 @@ static void helpers(void **state) {
     assert_int_equal(bytes[i], i >= SIZE - 2560 ? 0 : 0xee);
 }
 
-/* ---- The host's disks ---- */
+/* ---- The host's disks ------------------------------------------------------------------------ */
 
 struct seen {
   unsigned writes, flushes;

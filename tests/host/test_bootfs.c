@@ -11,7 +11,7 @@
 #include "fs/vfile.h"
 #include "kernel/memobj.h"
 
-/* ---- Memory of the index, given back after each test ---- */
+/* ---- Memory of the index, given back after each test ----------------------------------------- */
 
 static void *taken[4096];
 static size_t taken_count, pages_left = SIZE_MAX;
@@ -38,7 +38,7 @@ errno_t memobj_bytes_create(const void *data, size_t n, struct memobj **out) {
   return 0;
 }
 
-/* ---- Archives ---- */
+/* ---- Archives -------------------------------------------------------------------------------- */
 
 static char *archive;
 static size_t archive_len;
@@ -114,7 +114,7 @@ static struct vnode *open_vnode(const char *name, struct file **f) {
   return (*f)->ops->vnode(*f);
 }
 
-/* ---- Tests ---- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void test_find(void **state) {
   const void *data;
@@ -242,7 +242,7 @@ static void test_read(void **state) {
   file_unref(f);
 }
 
-/* ---- Directories ---- */
+/* ---- Directories ----------------------------------------------------------------------------- */
 
 struct listing {
   struct dir_sink sink;
@@ -322,7 +322,7 @@ static void test_passed_over(void **state) {
   assert_int_equal(bootfs_find("files/0", &data, &n), 0);
 }
 
-/* ---- What is refused ---- */
+/* ---- What is refused ------------------------------------------------------------------------- */
 
 static void refuse(const char *message) {
   assert_ends(init(), message);

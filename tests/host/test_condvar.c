@@ -5,7 +5,7 @@
  */
 #include "tests/host/lock_actors.h"
 
-/* ---- Condition variables ------------------------------------------------------------- */
+/* ---- Condition variables --------------------------------------------------------------------- */
 
 static void test_signal_gives_the_free_lock(void **state) {
   (void)state;

@@ -33,7 +33,7 @@ static void set_want_interrupt(bool on) {
 
 static const struct console_device device = {put, set_want_interrupt};
 
-/* ---- Sleeping: what happens meanwhile is in on_sleep. ---- */
+/* ---- Sleeping: what happens meanwhile is in on_sleep. ---------------------------------------- */
 
 static int sleeps, wakes;
 static errno_t (*on_sleep)(struct waitq *q);

@@ -17,7 +17,7 @@
 #include "kernel/sys/trace.h"
 #include "kernel/thread.h"
 
-/* ---- Calls that note what they were given ------------------------------------------- */
+/* ---- Calls that note what they were given ---------------------------------------------------- */
 
 static unsigned called;
 static uint64_t given[7]; /* zero-extended */
@@ -96,7 +96,7 @@ static errno_t answer;
   }
 #include "abi/syscalls.def"
 
-/* ---- The rest of the kernel --------------------------------------------------------- */
+/* ---- The rest of the kernel ------------------------------------------------------------------ */
 
 static const char *option;
 static char console[1024], failure[256];
@@ -116,7 +116,7 @@ void boot_fail(const char *format, ...) {
   longjmp(failed, 1);
 }
 
-/* ---- Tests -------------------------------------------------------------------------- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static struct thread thread = {.tid = 7};
 static const uint64_t full[7] = {0x1111111111111181, 0x2222222222222282, 0x3333333333333383,

@@ -38,7 +38,7 @@ static bool with(size_t offset, const void *bytes, size_t n) {
 #define CODE 0x1080
 #define DATA 0x2080
 
-/* ---- Names ---------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static void test_names(void **state) {
   (void)state;
@@ -125,7 +125,7 @@ static void test_unreadable(void **state) {
   assert_false(elf_is_retired(&memory.file, &image, ELF_MACHINE_X86_64));
 }
 
-/* ---- Traps ---------------------------------------------------------------------------- */
+/* ---- Traps ----------------------------------------------------------------------------------- */
 
 static void test_x86_traps(void **state) {
   (void)state;

@@ -49,8 +49,7 @@ size_t arch_user_copy(void *dst, const void *src, size_t n) {
   return n;
 }
 
-/* ---- The program's view ------------------------------------------------------------------------
- */
+/* ---- The program's view ---------------------------------------------------------------------- */
 
 static void see(uintptr_t va, void *to, size_t n) {
   for (char *p = to; n > 0;) {
@@ -120,8 +119,7 @@ static uint64_t auxv_value(uintptr_t auxv, auxtype_t type) {
   return found;
 }
 
-/* ---- Set-up -------------------------------------------------------------------------------------
- */
+/* ---- Set-up ---------------------------------------------------------------------------------- */
 
 static _Alignas(PAGE_SIZE) struct elf_fixture elf;
 

@@ -37,7 +37,7 @@ static unsigned kept_count, version_count;
 static struct disk original, cut;
 static unsigned images;
 
-/* ---- The workload ---- */
+/* ---- The workload ---------------------------------------------------------------------------- */
 
 static void sync(struct vnode *v) {
   assert_int_equal(v->ops->sync(v, false), 0);
@@ -98,7 +98,7 @@ static void work_on(struct vnode *root, unsigned operations) {
   }
 }
 
-/* ---- What is left after a cut ---- */
+/* ---- What is left after a cut ---------------------------------------------------------------- */
 
 static errno_t read_all(struct vnode *root, const char *name, uint8_t *bytes, size_t *n) {
   struct vnode *v;
@@ -162,7 +162,7 @@ static void check_image(size_t event) {
   fixture_fsck("after a power cut");
 }
 
-/* ---- Building disks ---- */
+/* ---- Building disks -------------------------------------------------------------------------- */
 
 static void apply(const struct disk_event *e, uint8_t *bytes) {
   memcpy(bytes + e->offset, e->data, e->n);

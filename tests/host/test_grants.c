@@ -13,7 +13,7 @@
 #include "kernel/rights.h"
 #include "net/net.h"
 
-/* ---- What grants are made of ---- */
+/* ---- What grants are made of ----------------------------------------------------------------- */
 
 static void release(struct file *f) {
   kfree(f);
@@ -97,7 +97,7 @@ errno_t net_listen(const struct net_address *a, struct file **f) {
   return make(FILETYPE_SOCKET_STREAM, f);
 }
 
-/* ---- Tests ---- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static struct process process;
 #define fds process.fds

@@ -31,7 +31,7 @@ static void drop(struct ipc_received *r) {
   ipc_settle();
 }
 
-/* ---- What a read gets ---- */
+/* ---- What a read gets ------------------------------------------------------------------------ */
 
 static void entries_travel(void **state) {
   struct file *a = ipc_plain(), *b = ipc_plain(), *both[] = {a, b};
@@ -143,7 +143,7 @@ static void datagrams_carry_them(void **state) {
   file_unref(a);
 }
 
-/* ---- Long messages ---- */
+/* ---- Long messages --------------------------------------------------------------------------- */
 
 static unsigned done;
 
@@ -173,7 +173,7 @@ static void a_message_longer_than_the_channel(void **state) {
   file_unref(a);
 }
 
-/* ---- Limits and failures ---- */
+/* ---- Limits and failures --------------------------------------------------------------------- */
 
 static void a_channel_holds_so_many(void **state) {
   struct file *a = ipc_plain(), *many[500];
@@ -261,7 +261,7 @@ static void shutdown_drops_them(void **state) {
   file_unref(a);
 }
 
-/* ---- Sockets that nobody can receive ---- */
+/* ---- Sockets that nobody can receive --------------------------------------------------------- */
 
 static void over_its_peer(void **state) {
   ipc_pass(ends[0], ends[0]); /* into ends[1]'s queue */
@@ -395,7 +395,7 @@ static void a_long_ring(void **state) {
   assert_int_equal(flight_count(), 0);
 }
 
-/* ---- When it is looked for ---- */
+/* ---- When it is looked for ------------------------------------------------------------------- */
 
 /* With many in flight, one change does not start a search; time does. */
 static void a_search_comes_by_itself(void **state) {

@@ -43,7 +43,7 @@ static bool ready(struct file *f, eventtype_t type, eventrwflags_t flags) {
   return st.ready && st.flags == flags;
 }
 
-/* ---- Without a name ---- */
+/* ---- Without a name -------------------------------------------------------------------------- */
 
 static void unnamed(void **state) {
   struct file *two[2];
@@ -85,7 +85,7 @@ static void without_memory(void **state) {
   }
 }
 
-/* ---- Opening ---- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static void opening_without_waiting(void **state) {
   struct file *f = NULL;
@@ -165,7 +165,7 @@ static void death_while_opening(void **state) {
   assert_null(node.endpoint);
 }
 
-/* ---- Ends that come and go ---- */
+/* ---- Ends that come and go ------------------------------------------------------------------- */
 
 static void writers_come_and_go(void **state) {
   size_t n = 9;
@@ -221,7 +221,7 @@ static void the_last_writer_wakes_readers(void **state) {
   assert_int_equal(opened, 1);
 }
 
-/* ---- Short writes ---- */
+/* ---- Short writes ---------------------------------------------------------------------------- */
 
 static void short_writes_are_whole(void **state) {
   size_t n;

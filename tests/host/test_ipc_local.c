@@ -51,7 +51,7 @@ static struct sockstat stat_of(struct file *f, ssflags_t flags) {
   return st;
 }
 
-/* ---- Connections ---- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 static void a_connection(void **state) {
   for (filetype_t type = FILETYPE_SOCKET_SEQPACKET; type <= FILETYPE_SOCKET_STREAM; type++) {
@@ -147,7 +147,7 @@ static void the_queue_is_bounded(void **state) {
   }
 }
 
-/* ---- Waiting ---- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static unsigned accepted;
 
@@ -180,7 +180,7 @@ static void accept_waits(void **state) {
   assert_false(ipc_poll(listener, EVENTTYPE_FD_READ).ready);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void never_accepted(void **state) {
   char c;
@@ -244,7 +244,7 @@ static void without_memory(void **state) {
   assert_int_equal(ipc_connect(client, &node.vnode), 0);
 }
 
-/* ---- Datagrams ---- */
+/* ---- Datagrams ------------------------------------------------------------------------------- */
 
 static void datagrams_by_name(void **state) {
   struct ipc_node other = ipc_node(FILETYPE_SOCKET_DGRAM);
@@ -306,7 +306,7 @@ static void a_destination_changes(void **state) {
   ipc_close(&full);
 }
 
-/* ---- What they tell ---- */
+/* ---- What they tell -------------------------------------------------------------------------- */
 
 static void states(void **state) {
   struct sockstat st;

@@ -136,7 +136,7 @@ static void bad_memory(void **state) {
   assert_true(ipc_gives(ends[1], "kept"));
 }
 
-/* ---- Blocking ---- */
+/* ---- Blocking -------------------------------------------------------------------------------- */
 
 static errno_t result;
 

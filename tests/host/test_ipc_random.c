@@ -49,7 +49,7 @@ static struct file *thing(unsigned i) {
   return i < SOCKETS ? sockets[i].f : files[i - SOCKETS];
 }
 
-/* ---- The model ---- */
+/* ---- The model ------------------------------------------------------------------------------- */
 
 static void clear(struct model *m) {
   while (m->head != NULL) {
@@ -117,7 +117,7 @@ static void push(struct model *m, const uint8_t *bytes, size_t len, const unsign
   m->fds += n;
 }
 
-/* ---- Sending ---- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 static errno_t expect_send(struct model *to, size_t len, size_t fds, size_t *sent) {
   *sent = len;
@@ -173,7 +173,7 @@ static void do_send(struct model *m) {
   push(peer_of(m), buffer, sent, things, n);
 }
 
-/* ---- Receiving ---- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* The model's bytes of one read; consumes them unless it is a peek. Who takes no descriptors reads
  * on behind them. */
@@ -262,7 +262,7 @@ static void do_recv(struct model *m) {
   fd_bundle_free(r.fds);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void do_shutdown(struct model *m) {
   sdflags_t how = (sdflags_t)(1 + fake_random(3));

@@ -27,7 +27,7 @@ static int teardown(void **state) {
   return ipc_end(state);
 }
 
-/* ---- Bytes ---- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static void writes_merge(void **state) {
   struct ipc_received r;
@@ -124,7 +124,7 @@ static void bad_memory(void **state) {
   assert_memory_equal(got, big, n);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void close_is_the_end(void **state) {
   size_t n = 9;
@@ -168,7 +168,7 @@ static void shutdown_of_reading(void **state) {
   assert_true(ipc_gives(ends[0], ""));
 }
 
-/* ---- Blocking ---- */
+/* ---- Blocking -------------------------------------------------------------------------------- */
 
 static unsigned done;
 
@@ -296,7 +296,7 @@ static void death_of_who_sleeps(void **state) {
   assert_true(ipc_gives(ends[1], "and the channel is in order"));
 }
 
-/* ---- Waiting for all, peeking ---- */
+/* ---- Waiting for all, peeking ---------------------------------------------------------------- */
 
 static void all_reader(uint64_t tid, uint64_t flags) {
   struct ipc_received r;
@@ -347,7 +347,7 @@ static void peek_and_waitall(void **state) {
   assert_memory_equal(got, big, CHANNEL_BYTES);
 }
 
-/* ---- Several at once ---- */
+/* ---- Several at once ------------------------------------------------------------------------- */
 
 #define WRITERS 4
 #define RECORD 20000u
@@ -417,7 +417,7 @@ static void two_readers_in_a_copy(void **state) {
   assert_int_equal(done, 2);
 }
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static void without_memory(void **state) {
   size_t n = 7;

@@ -7,7 +7,7 @@
  */
 #include "tests/host/lock_actors.h"
 
-/* ---- Locks --------------------------------------------------------------------------- */
+/* ---- Locks ----------------------------------------------------------------------------------- */
 
 static void test_free_lock(void **state) {
   (void)state;
@@ -249,7 +249,7 @@ static void test_events_echo_the_address(void **state) {
   assert_ptr_equal(ev.lock.lock, &word);
 }
 
-/* ---- thread_create, thread_exit ----------------------------------------------------- */
+/* ---- thread_create, thread_exit -------------------------------------------------------------- */
 
 static void exiting(uint64_t tid, uint64_t arg) {
   sys_thread_exit(thread_current(), &word, SCOPE_PRIVATE);

@@ -23,7 +23,7 @@ uint64_t clock_offset_ns(void) {
   return 0;
 }
 
-/* ---- What the threads share ---------------------------------------------------------- */
+/* ---- What the threads share ------------------------------------------------------------------ */
 
 struct state {
   struct model_lock lock;
@@ -47,7 +47,7 @@ static struct state *state(void) {
 
 #define S (*state())
 
-/* ---- What they do -------------------------------------------------------------------- */
+/* ---- What they do ---------------------------------------------------------------------------- */
 
 static void inside(tid_t writer) {
   fake_user_step();
@@ -176,7 +176,7 @@ static void join(void) {
   memset(&S.done, 0xee, sizeof S.done); /* nobody looks there any more */
 }
 
-/* ---- One that is killed while it waits, or when it has just been given the lock ------- */
+/* ---- One that is killed while it waits, or when it has just been given the lock -------------- */
 
 static void victim_of(int what) {
   struct state *s = state();
@@ -239,7 +239,7 @@ static void kill_or_signal(void) {
   }
 }
 
-/* ---- Programs ------------------------------------------------------------------------ */
+/* ---- Programs -------------------------------------------------------------------------------- */
 
 enum { ONE = 1, TWO = 2, DISK = 4, ALL = ONE | TWO | DISK }; /* processes; pages from a disk */
 

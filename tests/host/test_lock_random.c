@@ -23,7 +23,7 @@ uint64_t clock_offset_ns(void) {
   return 0;
 }
 
-/* ---- One round's shared state -------------------------------------------------------- */
+/* ---- One round's shared state ---------------------------------------------------------------- */
 
 struct round {
   struct model_lock lock, other;
@@ -148,7 +148,7 @@ static void do_something(void) {
   }
 }
 
-/* ---- Threads ------------------------------------------------------------------------- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 static void worker(uint64_t tid, uint64_t index) {
   uint32_t *join = join_word(index);

@@ -51,7 +51,7 @@ static int check_clean(void **state) {
   return lock_object_count() == 0 ? 0 : -1;
 }
 
-/* ---- Threads of both processes ------------------------------------------------------- */
+/* ---- Threads of both processes --------------------------------------------------------------- */
 
 static unsigned run_last; /* that many ready threads let the next one of begin() run first */
 
@@ -104,7 +104,7 @@ static void sleep_ns(uint64_t ns) {
 #define FIRST (&fake_process)
 #define SECOND (&fake_second)
 
-/* ---- Which words are the same --------------------------------------------------------- */
+/* ---- Which words are the same ---------------------------------------------------------------- */
 
 static void test_two_addresses_one_lock(void **state) {
   static struct actor a, b;
@@ -179,7 +179,7 @@ static void test_not_mapped(void **state) {
   }
 }
 
-/* ---- Condition variables ------------------------------------------------------------- */
+/* ---- Condition variables --------------------------------------------------------------------- */
 
 static void test_signal_from_another_process(void **state) {
   static struct actor a, b;
@@ -234,7 +234,7 @@ static void test_signal_to_an_unmapped_lock(void **state) {
   assert_int_equal(a.result, ETIMEDOUT);
 }
 
-/* ---- Files that are cut off ----------------------------------------------------------- */
+/* ---- Files that are cut off ------------------------------------------------------------------ */
 
 static void test_words_are_cut_off(void **state) {
   static struct actor a, b, c;
@@ -252,7 +252,7 @@ static void test_words_are_cut_off(void **state) {
   assert_int_equal(c.result, EFAULT); /* it can't have its lock back */
 }
 
-/* ---- Deaths -------------------------------------------------------------------------- */
+/* ---- Deaths ---------------------------------------------------------------------------------- */
 
 static void test_killed_waiters(void **state) {
   static struct actor a, b, c;

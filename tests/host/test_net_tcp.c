@@ -39,7 +39,7 @@ static void settle(void) {
   lab_run(5 * 60 * 1000);
 }
 
-/* ---- TIME_WAIT ---- */
+/* ---- TIME_WAIT ------------------------------------------------------------------------------- */
 
 static void a_new_connection_replaces_one_in_time_wait(void **state) {
   static const uint32_t ahead[] = {0, 1, 5000, 1 << 20, 0x7ffffffe};
@@ -145,7 +145,7 @@ static void ten_thousand_connections_from_64_ports(void **state) {
     peer_free(&peers[i]);
 }
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static void an_idle_connection_is_small(void **state) {
   size_t used = net_memory_used();
@@ -270,7 +270,7 @@ static void a_write_waits_for_memory(void **state) {
   peer_free(&p);
 }
 
-/* ---- Floods ---- */
+/* ---- Floods ---------------------------------------------------------------------------------- */
 
 static void a_flood_of_syns(void **state) {
   settle();
@@ -349,7 +349,7 @@ static void addresses_to_listen_on(void **state) {
   peer_free(&p);
 }
 
-/* ---- The device ---- */
+/* ---- The device ------------------------------------------------------------------------------ */
 
 static void a_full_ring_is_retried_when_there_is_room(void **state) {
   struct file *f = connection(&p, 37000);

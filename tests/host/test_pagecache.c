@@ -36,8 +36,7 @@ static int setup(void **state) {
   return 0;
 }
 
-/* ---- An owner with a limit --------------------------------------------------------------------
- */
+/* ---- An owner with a limit ------------------------------------------------------------------- */
 
 struct file {
   struct pagecache pc;
@@ -98,8 +97,7 @@ static size_t read_at(struct pagecache *pc, void *data, size_t n, uint64_t offse
   return n - uio.resid;
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------------
- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 #define MODEL_BYTES (600 * K)
 static char model[MODEL_BYTES], buffer[MODEL_BYTES], got[MODEL_BYTES];
@@ -275,8 +273,7 @@ static void test_memory_runs_out_before_all_is_gone(void **state) {
   assert_in_range(page_free_count(), free - 2, free);
 }
 
-/* ---- Mappings ---------------------------------------------------------------------------------
- */
+/* ---- Mappings -------------------------------------------------------------------------------- */
 
 static char *touch(struct aspace *as, uintptr_t va, unsigned access) {
   pa_t pa;
@@ -366,8 +363,7 @@ static void test_shared_memory_without_a_name(void **state) {
   assert_in_range(page_free_count(), free - 4, free);
 }
 
-/* ---- An owner with a medium -------------------------------------------------------------------
- */
+/* ---- An owner with a medium ------------------------------------------------------------------ */
 
 static unsigned fills, dirtied;
 static errno_t medium_error;

@@ -98,7 +98,7 @@ static void is_partition(unsigned n, unsigned number, uint64_t first, uint64_t b
   assert_ptr_equal(p->dev.disk, &disk.disk);
 }
 
-/* ---- GPT ---- */
+/* ---- GPT ------------------------------------------------------------------------------------- */
 
 static void gpt_of_sgdisk(void **state) {
   (void)state;
@@ -283,7 +283,7 @@ static void gpt_labels(void **state) {
   assert_int_equal(strlen(table->partitions[0]->label), PARTITION_LABEL_MAX);
 }
 
-/* ---- MBR ---- */
+/* ---- MBR ------------------------------------------------------------------------------------- */
 
 static void no_table(void **state) {
   (void)state;
@@ -359,7 +359,7 @@ static void mbr_nonsense(void **state) {
   assert_int_equal(log_lines, 0);
 }
 
-/* ---- Faults ---- */
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 static uint64_t fault_at;
 

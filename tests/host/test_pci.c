@@ -7,7 +7,7 @@
  */
 #include "tests/host/pci_sim.h"
 
-/* ---- Finding ---- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static void empty_machine_is_cheap(void **state) {
   (void)state;
@@ -114,7 +114,7 @@ static void window_too_small(void **state) {
   assert_string_equal(last_log, "pci 00:01.0: virtio type 1: its registers can't be reached");
 }
 
-/* ---- What the device says ---- */
+/* ---- What the device says -------------------------------------------------------------------- */
 
 static void capabilities_in_circles(void **state) {
   (void)state;

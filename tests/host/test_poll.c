@@ -15,7 +15,7 @@ uint64_t clock_offset_ns(void) {
   return OFFSET_NS;
 }
 
-/* ---- Objects that become ready when the test says so --------------------------------- */
+/* ---- Objects that become ready when the test says so ----------------------------------------- */
 
 struct object {
   struct file file;
@@ -125,7 +125,7 @@ static void interrupt_for_nothing(void) {
   fake_device = interrupt_ready;
 }
 
-/* ---- Descriptors -------------------------------------------------------------------- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static void test_nothing(void **state) {
   (void)state;
@@ -275,7 +275,7 @@ static void test_same_array_in_and_out(void **state) {
     assert_int_equal(((struct event *)(void *)subs)[i].userdata, 100 + i);
 }
 
-/* ---- Clocks ------------------------------------------------------------------------- */
+/* ---- Clocks ---------------------------------------------------------------------------------- */
 
 static void check_clock(clock_id_t clock, uint64_t timeout, subclockflags_t flags,
                         uint64_t deadline_ns) {
@@ -369,7 +369,7 @@ static void test_endless_clocks(void **state) {
   expect(0, 100, EVENTTYPE_FD_READ, 0);
 }
 
-/* ---- Errors of the call, death ------------------------------------------------------ */
+/* ---- Errors of the call, death --------------------------------------------------------------- */
 
 static void test_call_errors(void **state) {
   (void)state;
@@ -466,7 +466,7 @@ static void test_closed_while_waiting(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, reset, clean)
 
-/* ---- Processes ------------------------------------------------------------------------ */
+/* ---- Processes ------------------------------------------------------------------------------- */
 
 static void add_process(size_t i) {
   add_object(i, &object_ops, RIGHT_POLL_PROC_TERMINATE);

@@ -17,7 +17,7 @@ uint64_t clock_offset_ns(void) {
   return OFFSET_NS;
 }
 
-/* ---- Objects that become ready when the test says so --------------------------------- */
+/* ---- Objects that become ready when the test says so ----------------------------------------- */
 
 struct object {
   struct file file;
@@ -99,7 +99,7 @@ static int clean(void **state) {
   return 0;
 }
 
-/* ---- Calls ------------------------------------------------------------------------------ */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static struct subscription sub(eventtype_t type, fd_t fd, subflags_t flags) {
   struct subscription s = {.userdata = 0x42, .type = type, .flags = flags};
@@ -149,7 +149,7 @@ static void set_ready(size_t i, filesize_t nbytes, eventrwflags_t flags) {
   waitq_wake_all(&objects[i].queue);
 }
 
-/* ---- The set ------------------------------------------------------------------------------ */
+/* ---- The set --------------------------------------------------------------------------------- */
 
 static void test_nothing(void **state) {
   (void)state;
@@ -330,7 +330,7 @@ static void test_cost(void **state) {
   assert_int_equal(asked, 1);
 }
 
-/* ---- Clocks --------------------------------------------------------------------------------- */
+/* ---- Clocks ---------------------------------------------------------------------------------- */
 
 static void test_timer_is_periodic(void **state) {
   (void)state;

@@ -17,7 +17,7 @@
 #include "kernel/log.h"
 #include "kernel/random.h"
 
-/* ---- The machine -------------------------------------------------------------------- */
+/* ---- The machine ----------------------------------------------------------------------------- */
 
 static bool processor_has_random;
 static const char *option;
@@ -65,7 +65,7 @@ void panic(const char *format, ...) {
   longjmp(failed, 2);
 }
 
-/* ---- The cipher --------------------------------------------------------------------- */
+/* ---- The cipher ------------------------------------------------------------------------------ */
 
 static void check_block(const uint8_t key[32], uint32_t counter, const uint8_t nonce[12],
                         const uint8_t expected[64]) {
@@ -105,7 +105,7 @@ static void test_block_of_zeroes(void **state) {
   check_block(zero, 0, zero, expected);
 }
 
-/* ---- Seeding, in this order: the unit starts once ----------------------------------- */
+/* ---- Seeding, in this order: the unit starts once -------------------------------------------- */
 
 static void test_nothing_before_the_start(void **state) {
   (void)state;
@@ -156,7 +156,7 @@ static void test_seeded_by_the_processor(void **state) {
   assert_int_equal(warnings, 0);
 }
 
-/* ---- The numbers -------------------------------------------------------------------- */
+/* ---- The numbers ----------------------------------------------------------------------------- */
 
 #define SAMPLES 20000
 

@@ -59,7 +59,7 @@ static int reset(void **state) {
   return 0;
 }
 
-/* ---- The table ------------------------------------------------------------------------ */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 /* Reference 9.3, by hand. */
 static void test_numbers(void **state) {
@@ -95,7 +95,7 @@ static void test_unknown_numbers(void **state) {
   assert_false(syscall_is_raw(SYSCALL_END - 1));
 }
 
-/* ---- Arguments ------------------------------------------------------------------------ */
+/* ---- Arguments ------------------------------------------------------------------------------- */
 
 static void test_inputs_stay(void **state) {
   (void)state;
@@ -121,7 +121,7 @@ static void test_results_have_no_address(void **state) {
   assert_int_equal(given[6], USER_RESULT(0));
 }
 
-/* ---- Results -------------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 static void put_two(void) {
   assert_int_equal(user_put((fd_t *)given[0], 0xffffffff), 0);
@@ -157,7 +157,7 @@ static void test_no_result_on_error(void **state) {
   assert_int_equal(results[1], 0xdead);
 }
 
-/* ---- Hostile addresses ---------------------------------------------------------------- */
+/* ---- Hostile addresses ----------------------------------------------------------------------- */
 
 static void put_elsewhere(void) {
   static const uintptr_t bad[] = {0, 1, 7, 9, 15, 24, 4096, USER_END, UINT64_MAX - 7, UINT64_MAX};

@@ -12,7 +12,7 @@
 static struct thread *const t = &world_thread;
 static struct tree_node *node; /* the file's */
 
-/* ---- A stream that gives "stream" and counts what it gets ---- */
+/* ---- A stream that gives "stream" and counts what it gets ------------------------------------ */
 
 static char got[64];
 static size_t got_len;
@@ -36,7 +36,7 @@ static const struct file_ops stream_ops = {
     .close = stream_close, .read = stream_read, .write = stream_write};
 static const struct file_ops mute_ops = {.close = stream_close};
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static fd_t add(struct file *f, rights_t base) {
   fd_t fd;
@@ -93,7 +93,7 @@ static filesize_t seek(fd_t fd, filedelta_t offset, whence_t whence) {
   return at;
 }
 
-/* ---- Tests ---- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void test_read_write(void **state) {
   char a[4], b[4];

@@ -6,7 +6,7 @@
  */
 #include "tests/host/file_fixture.h"
 
-/* ---- file_open ---- */
+/* ---- file_open ------------------------------------------------------------------------------- */
 
 static struct fdstat stat_of(fd_t fd) {
   struct fd_entry *e;
@@ -178,7 +178,7 @@ static void test_open_order_of_errors(void **state) {
   world_allocations_left = -1;
 }
 
-/* ---- Reading ---- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static void test_readdir(void **state) {
   char all[1024], part[1024];

@@ -165,7 +165,7 @@ static void test_unlink(void **state) {
   assert_int_equal(unlink_at("empty/", UNLINK_REMOVEDIR), 0);
 }
 
-/* ---- A file system that can't change ---- */
+/* ---- A file system that can't change --------------------------------------------------------- */
 
 static void test_read_only(void **state) {
   struct filestat st = {0};

@@ -10,7 +10,7 @@ static struct thread *const t = &world_thread;
 
 #define SOCKET 0x801008004aull
 
-/* ---- The socket: what was sent is what is received ---- */
+/* ---- The socket: what was sent is what is received ------------------------------------------- */
 
 static char data[64];
 static size_t data_len;
@@ -86,7 +86,7 @@ static int end(void **state) {
   return 0;
 }
 
-/* ---- Tests ---- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static errno_t send(fd_t fd, const char *s, const fd_t *list, size_t n) {
   struct iovec iov = {(void *)s, strlen(s)};

@@ -9,7 +9,7 @@ static int reset(void **state) {
   return 0;
 }
 
-/* ---- Order and preemption ------------------------------------------------------------ */
+/* ---- Order and preemption -------------------------------------------------------------------- */
 
 static char journal[64];
 static size_t journal_length;
@@ -84,7 +84,7 @@ static void test_tickless(void **state) {
   assert_true(fake_timer_programmed - before <= 1);
 }
 
-/* ---- Sleeping ------------------------------------------------------------------------ */
+/* ---- Sleeping -------------------------------------------------------------------------------- */
 
 static struct waitq queue = {{&queue.waiters, &queue.waiters}};
 
@@ -216,7 +216,7 @@ static void test_pause(void **state) {
   assert_true(fake_waits - before >= 10);
 }
 
-/* ---- Death --------------------------------------------------------------------------- */
+/* ---- Death ----------------------------------------------------------------------------------- */
 
 static errno_t sleeper_result;
 static bool back_in_user_mode;
@@ -298,7 +298,7 @@ static void test_kernel_thread(void **state) {
   assert_int_equal(thread_count(), before);
 }
 
-/* ---- Accounting and limits ----------------------------------------------------------- */
+/* ---- Accounting and limits ------------------------------------------------------------------- */
 
 static uint64_t measured_ns;
 

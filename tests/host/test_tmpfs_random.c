@@ -14,7 +14,7 @@
 #define DIR_MAX 8      /* names in a directory: as many as there are */
 #define FDS 12
 
-/* ---- Numbers ---------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static unsigned long seed;
 static unsigned step;
@@ -34,7 +34,7 @@ static void check(bool ok, int line, const char *what) {
 }
 #define CHECK(cond) check(cond, __LINE__, #cond)
 
-/* ---- The model -------------------------------------------------------------------------- */
+/* ---- The model ------------------------------------------------------------------------------- */
 
 struct model {
   filetype_t type;
@@ -100,7 +100,7 @@ static void model_set(struct model *dir, unsigned name, struct model *m) {
   }
 }
 
-/* ---- Paths: names are single letters ----------------------------------------------------- */
+/* ---- Paths: names are single letters --------------------------------------------------------- */
 
 struct place {
   char text[32];
@@ -175,7 +175,7 @@ static struct place some_place(struct model *start) {
   return p;
 }
 
-/* ---- Descriptors ------------------------------------------------------------------------- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 /* Some directory to begin at: the root, or one that is held, perhaps removed. */
 static struct model *some_start(fd_t *fd) {
@@ -210,7 +210,7 @@ static bool done(errno_t e, errno_t want) {
   return false;
 }
 
-/* ---- Calls on names ---------------------------------------------------------------------- */
+/* ---- Calls on names -------------------------------------------------------------------------- */
 
 static void learn_number(struct model *m, fd_t start, const char *path) {
   struct filestat st;
@@ -328,7 +328,7 @@ static void do_stat(void) {
     check_stat(p.node, &st);
 }
 
-/* ---- Opening and closing ----------------------------------------------------------------- */
+/* ---- Opening and closing --------------------------------------------------------------------- */
 
 static errno_t may_open(const struct place *p, oflags_t oflags, bool write) {
   if (p->error != 0)
@@ -392,7 +392,7 @@ static void do_close(void) {
     close_model(f);
 }
 
-/* ---- Contents ---------------------------------------------------------------------------- */
+/* ---- Contents -------------------------------------------------------------------------------- */
 
 static char buffer[FILE_MAX];
 
@@ -475,7 +475,7 @@ static void do_resize(void) {
   f->m->size = size;
 }
 
-/* ---- Everything -------------------------------------------------------------------------- */
+/* ---- Everything ------------------------------------------------------------------------------ */
 
 struct census {
   struct dir_sink sink;

@@ -17,7 +17,7 @@ static void limit_to(uint64_t limit_bytes) {
   root = add_tmpfs(limit_bytes);
 }
 
-/* ---- Limits ----------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 static void test_full_of_bytes(void **state) {
   (void)state;
@@ -121,7 +121,7 @@ static void test_machine_is_full(void **state) {
   pages_free = 1000000;
 }
 
-/* ---- Allocations that fail -------------------------------------------------------------- */
+/* ---- Allocations that fail ------------------------------------------------------------------- */
 
 static void prepare(void) {
   make_dir("d");

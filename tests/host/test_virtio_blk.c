@@ -14,7 +14,7 @@ static uint8_t *pattern(size_t n, unsigned seed) {
   return p;
 }
 
-/* ---- A device that works ---- */
+/* ---- A device that works --------------------------------------------------------------------- */
 
 static void found(void **state) {
   (void)state;
@@ -133,7 +133,7 @@ static void discard_and_zeroes(void **state) {
   stop();
 }
 
-/* ---- Many requests ---- */
+/* ---- Many requests --------------------------------------------------------------------------- */
 
 #define FLIGHT 200
 #define SEGS_MAX 80
@@ -282,7 +282,7 @@ static void notified_together(void **state) {
   stop();
 }
 
-/* ---- A device that does not ---- */
+/* ---- A device that does not ------------------------------------------------------------------ */
 
 static errno_t read_at(uint64_t sector, size_t n) {
   uint8_t *page = pattern(n, 0);

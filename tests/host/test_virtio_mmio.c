@@ -28,7 +28,7 @@ static unsigned maps, pending, acks, queue_irqs, config_irqs;
 static char last_log[256];
 static jmp_buf failed;
 
-/* ---- The kernel ---- */
+/* ---- The kernel ------------------------------------------------------------------------------ */
 
 void log_printf(enum log_level level, const char *format, ...) {
   va_list ap;
@@ -86,7 +86,7 @@ errno_t arch_irq_connect(unsigned line, bool level, irq_handler_t *h, void *arg)
   return 0;
 }
 
-/* ---- The devices ---- */
+/* ---- The devices ----------------------------------------------------------------------------- */
 
 static uint32_t get32(size_t at) {
   uint32_t v;
@@ -162,7 +162,7 @@ static void machine(const char *first, const char *second) {
   last_log[0] = '\0';
 }
 
-/* ---- Finding them ---- */
+/* ---- Finding them ---------------------------------------------------------------------------- */
 
 static void listed_on_the_command_line(void **state) {
   (void)state;
@@ -261,7 +261,7 @@ static void one_page_is_mapped_once(void **state) {
   assert_true(maps <= 1);
 }
 
-/* ---- Using one ---- */
+/* ---- Using one ------------------------------------------------------------------------------- */
 
 static void rings(void **state) {
   (void)state;

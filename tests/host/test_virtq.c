@@ -64,7 +64,7 @@ static uintptr_t reap(uint32_t *len) {
   return virtq_reap(&q, &cookie, len) ? (uintptr_t)cookie : 0;
 }
 
-/* ---- Handshake ---- */
+/* ---- Handshake ------------------------------------------------------------------------------- */
 
 static void handshake_in_order(void **state) {
   (void)state;
@@ -138,7 +138,7 @@ static void device_types(void **state) {
   assert_int_equal(virtio_start(&dev, 77), ENODEV);
 }
 
-/* ---- Ring setup ---- */
+/* ---- Ring setup ------------------------------------------------------------------------------ */
 
 static void ring_sizes(void **state) {
   (void)state;
@@ -189,7 +189,7 @@ static void ring_without_memory(void **state) {
   }
 }
 
-/* ---- Giving and taking back ---- */
+/* ---- Giving and taking back ------------------------------------------------------------------ */
 
 static void chain_as_given(void **state) {
   (void)state;
@@ -278,7 +278,7 @@ static void long_run(void **state) {
   virtq_destroy(&q);
 }
 
-/* ---- Notifications and interrupts ---- */
+/* ---- Notifications and interrupts ------------------------------------------------------------ */
 
 static void notify_by_event_index(void **state) {
   (void)state;
@@ -346,7 +346,7 @@ static void interrupt_after_several(void **state) {
   virtq_destroy(&q);
 }
 
-/* ---- Devices that lie ---- */
+/* ---- Devices that lie ------------------------------------------------------------------------ */
 
 /* Three chains are out; whatever the device did, all come back once and no more can be added. */
 static void all_come_back(unsigned expected) {

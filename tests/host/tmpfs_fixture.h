@@ -15,7 +15,7 @@
 #include "kernel/rights.h"
 #include "kernel/sys/sys.h"
 
-/* ---- Pages, with their reference counts behind them ---- */
+/* ---- Pages, with their reference counts behind them ------------------------------------------ */
 
 static size_t pages_live, pages_free = 1000000;
 
@@ -88,7 +88,7 @@ void memobj_write_protect(struct memobj *obj, uint64_t offset, uint64_t len) {
   (void)len;
 }
 
-/* ---- Time and waiting ---- */
+/* ---- Time and waiting ------------------------------------------------------------------------ */
 
 static uint64_t clock_ns = 1000000; /* moves whenever somebody looks */
 
@@ -110,7 +110,7 @@ void mutex_unlock(struct mutex *m) {
   m->owner = NULL;
 }
 
-/* ---- The process ---- */
+/* ---- The process ----------------------------------------------------------------------------- */
 
 static struct thread *const t = &world_thread;
 static fd_t root; /* of the file system */
@@ -165,7 +165,7 @@ static int end(void **state) {
   return 0;
 }
 
-/* ---- Calls, from the root ---- */
+/* ---- Calls, from the root -------------------------------------------------------------------- */
 
 static inline struct lookup at(fd_t fd, bool follow) {
   return (struct lookup){fd, follow ? LOOKUP_SYMLINK_FOLLOW : 0};

@@ -64,7 +64,7 @@ static void tree_bind(struct vnode *dir, const char *name, size_t len, struct tr
   node->links++;
 }
 
-/* ---- Operations ---- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 static errno_t tree_stat(struct vnode *v, struct filestat *st) {
   struct tree_node *n = tree_of(v);
@@ -192,7 +192,7 @@ static const struct vnode_ops tree_ops = {
     .unlink = tree_unlink,
 };
 
-/* ---- Making one ---- */
+/* ---- Making one ------------------------------------------------------------------------------ */
 
 /* Adds a node: its directory must be there. "" makes the root anew. For links and files: contents.
  */

@@ -40,7 +40,7 @@ static inline bool user_cas(uint32_t *word, uint32_t expected, uint32_t desired)
   return true;
 }
 
-/* ---- System calls, with the way back to user mode ------------------------------------ */
+/* ---- System calls, with the way back to user mode -------------------------------------------- */
 
 static inline errno_t user_poll(const struct subscription *subs, size_t n, struct event *ev) {
   size_t nevents = 99;
@@ -107,7 +107,7 @@ static inline errno_t call_signal(uint32_t *condvar, nthreads_t n) {
   return e;
 }
 
-/* ---- Locks --------------------------------------------------------------------------- */
+/* ---- Locks ----------------------------------------------------------------------------------- */
 
 static inline void model_got_write(struct model_lock *l, tid_t tid) {
   CHECK((l->word & ~KM) == (tid | WR));
@@ -181,7 +181,7 @@ static inline void user_read_unlock(struct model_lock *l) {
   }
 }
 
-/* ---- Condition variables ------------------------------------------------------------- */
+/* ---- Condition variables --------------------------------------------------------------------- */
 
 static inline errno_t user_wait(struct model_condvar *c, struct model_lock *l,
                                 uint64_t timeout_ns) {

@@ -17,7 +17,7 @@
 #define MODERN (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | BLK_F_FLUSH)
 #define DISK_SECTORS 8192
 
-/* ---- The device ---- */
+/* ---- The device ------------------------------------------------------------------------------ */
 
 static uint8_t medium[DISK_SECTORS * SECTOR];
 static const char *serial;  /* NULL: there is no such request */
@@ -115,7 +115,7 @@ static void complete(int id) {
     virtio_queue_irq(&dev);
 }
 
-/* ---- The kernel ---- */
+/* ---- The kernel ------------------------------------------------------------------------------ */
 
 static struct timer *armed;
 
@@ -175,7 +175,7 @@ void waitq_wake_all(struct waitq *q) {
   (void)q;
 }
 
-/* ---- Starting and stopping ---- */
+/* ---- Starting and stopping ------------------------------------------------------------------- */
 
 static struct blkdev *disk;
 

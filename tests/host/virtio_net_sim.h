@@ -15,7 +15,7 @@
 #define ETH_FRAME_MAX 1514
 #define MODERN (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | NET_F_MAC | NET_F_STATUS)
 
-/* ---- The kernel and the stack ---- */
+/* ---- The kernel and the stack ---------------------------------------------------------------- */
 
 static struct netdev *nd;
 static struct netbuf *kept[4096]; /* what rx got, in order */
@@ -97,7 +97,7 @@ static void run_bh(void) {
   assert_null(scheduled);
 }
 
-/* ---- Starting and stopping ---- */
+/* ---- Starting and stopping ------------------------------------------------------------------- */
 
 static struct virtio_dev dev;
 

@@ -53,7 +53,7 @@ static long sim_alloc_fail_at = -1; /* the n-th allocation from now fails */
 static size_t sim_pages = 16384;
 static uint64_t sim_now_ns;
 
-/* ---- The kernel ---- */
+/* ---- The kernel ------------------------------------------------------------------------------ */
 
 enum log_level log_max = LOG_DEBUG;
 
@@ -126,7 +126,7 @@ uint64_t arch_time_ns(void) {
   return sim_now_ns += 1000;
 }
 
-/* ---- The device's registers ---- */
+/* ---- The device's registers ------------------------------------------------------------------ */
 
 static uint64_t sim_read_features(struct virtio_dev *d) {
   (void)d;
@@ -202,7 +202,7 @@ static const struct virtio_transport sim_transport = {
     .notify = sim_notify,
 };
 
-/* ---- What the device does ---- */
+/* ---- What the device does -------------------------------------------------------------------- */
 
 /* The id of the next chain that the driver has shown, or -1. */
 static inline int sim_next(unsigned ring) {

@@ -23,7 +23,7 @@
 #include "kernel/process.h"
 #include "kernel/thread.h"
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static long world_allocations_left = -1;                   /* -1: any number */
 static size_t world_live;                                  /* blocks handed out now */
@@ -60,7 +60,7 @@ static inline void world_free_all(void) {
     kfree((struct list *)world_blocks.next + 1);
 }
 
-/* ---- User memory: the host's, but for one page ---- */
+/* ---- User memory: the host's, but for one page ----------------------------------------------- */
 
 static char world_hole[PAGE_SIZE] __attribute__((aligned(4096)));
 
@@ -83,7 +83,7 @@ size_t arch_user_copy(void *dst, const void *src, size_t n) {
   return n - ok;
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static jmp_buf world_jump;
 static bool world_jump_set;
@@ -123,12 +123,12 @@ void boot_fail(const char *format, ...) {
     assert_string_equal(world_message, message); \
   } while (0)
 
-/* ---- A process with one thread ---- */
+/* ---- A process with one thread --------------------------------------------------------------- */
 
 static struct process world_process;
 static struct thread world_thread = {.process = &world_process};
 
-/* ---- Opening a FIFO: refused, and noted, where the unit has not the real thing ---- */
+/* ---- Opening a FIFO: refused, and noted, where the unit has not the real thing --------------- */
 
 static struct {
   struct vnode *node;

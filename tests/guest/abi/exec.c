@@ -30,7 +30,7 @@ void thread_started(void) {
 
 static cloudabi_fd_t dir, file, tmp, self;
 
-/* ---- The program that is started ---- */
+/* ---- The program that is started ------------------------------------------------------------- */
 
 enum { EXIT, LOOK, CHAIN_FIRST, CHAIN };
 
@@ -165,7 +165,7 @@ static unsigned again(const struct request *r, size_t length) {
   }
 }
 
-/* ---- Starting it ---- */
+/* ---- Starting it ----------------------------------------------------------------------------- */
 
 /* What a child executes. */
 struct start {
@@ -207,7 +207,7 @@ static unsigned start_looking(void *arg) {
   return start_program(arg);
 }
 
-/* ---- What it finds ---- */
+/* ---- What it finds --------------------------------------------------------------------------- */
 
 static void check_program(void) {
   cloudabi_filesize_t at;
@@ -257,7 +257,7 @@ static void check_argument_sizes(void) {
             cloudabi_sys_proc_exec(self, &data, SIZE_MAX, NULL, 0), CLOUDABI_E2BIG);
 }
 
-/* ---- Errors ---- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 static void check_errors(void) {
   static const cloudabi_fd_t bad[] = {0, RAW_BAD_FD};
@@ -297,7 +297,7 @@ static void check_errors(void) {
   cloudabi_sys_fd_close(weak);
 }
 
-/* ---- Threads ---- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 static void tick(struct raw_thread *t) {
   proc_count(t->arg);
@@ -330,7 +330,7 @@ static void check_threads(void) {
   check("proc_exec", "the other threads are gone", !proc_counts(count));
 }
 
-/* ---- Identity ---- */
+/* ---- Identity -------------------------------------------------------------------------------- */
 
 static unsigned start_and_sleep(void *arg) {
   raw_sleep(20 * RAW_MS);
@@ -353,7 +353,7 @@ static void check_identity(void) {
            proc_end(proc_spawn(start_chain, &times)), 0);
 }
 
-/* ---- Files ---- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* A file of the temporary directory with these bytes, open to be executed and read. */
 static cloudabi_fd_t store(const char *name, const void *bytes, size_t n) {
@@ -391,7 +391,7 @@ static void check_copies(void) {
   cloudabi_sys_fd_close(fd);
 }
 
-/* ---- Programs made by hand ---- */
+/* ---- Programs made by hand ------------------------------------------------------------------- */
 
 #define HEADERS 0x80 /* one program header, and room */
 

@@ -43,7 +43,7 @@ static void remove_name(const char *path) {
   cloudabi_sys_file_unlink(tmp, path, strlen(path), 0);
 }
 
-/* ---- Without a name ---- */
+/* ---- Without a name -------------------------------------------------------------------------- */
 
 static void check_unnamed(void) {
   struct cloudabi_fdstat st;
@@ -109,7 +109,7 @@ static void check_short_writes(void) {
   cloudabi_sys_fd_close(w);
 }
 
-/* ---- With a name ---- */
+/* ---- With a name ----------------------------------------------------------------------------- */
 
 static void check_create(void) {
   struct cloudabi_filestat st = {0};
@@ -183,7 +183,7 @@ static void check_open(void) {
   cloudabi_sys_fd_close(both);
 }
 
-/* ---- Other threads ---- */
+/* ---- Other threads --------------------------------------------------------------------------- */
 
 static cloudabi_fd_t other;
 

@@ -14,7 +14,7 @@
 
 static cloudabi_fd_t dir, file;
 
-/* ---- Paths: every call that takes one walks it in the same way; file_stat_get shows how. ---- */
+/* ---- Paths: every call that takes one walks it in the same way; file_stat_get shows how. ----- */
 
 static cloudabi_errno_t stat_n(const char *path, size_t n, cloudabi_lookupflags_t flags,
                                struct cloudabi_filestat *st) {
@@ -113,7 +113,7 @@ static void check_path_bytes(void) {
             0);
 }
 
-/* ---- What files are ---- */
+/* ---- What files are -------------------------------------------------------------------------- */
 
 static void check_stat(void) {
   struct cloudabi_filestat a, b;
@@ -161,7 +161,7 @@ static void check_stat(void) {
   cloudabi_sys_fd_close(fd);
 }
 
-/* ---- Opening ---- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static cloudabi_errno_t open_with(const char *path, cloudabi_lookupflags_t lookup,
                                   cloudabi_oflags_t oflags, cloudabi_rights_t base,
@@ -309,7 +309,7 @@ static void check_open_rights(void) {
             CLOUDABI_FDFLAG_APPEND, RIGHT(FD_WRITE), CLOUDABI_EROFS);
 }
 
-/* ---- Directories ---- */
+/* ---- Directories ----------------------------------------------------------------------------- */
 
 static bool has_name(const char *seen, const char *name) {
   char pattern[300];

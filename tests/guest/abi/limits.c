@@ -14,7 +14,7 @@
 
 static cloudabi_fd_t dir, file;
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static void check_fds(void) {
   static uint8_t seen[FDS_MAX];
@@ -45,7 +45,7 @@ static void check_fds(void) {
   cloudabi_sys_fd_close(opened);
 }
 
-/* ---- Threads ---- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 static _Atomic unsigned running;
 static cloudabi_lock_t gate;
@@ -103,7 +103,7 @@ static void check_threads(void) {
   cloudabi_sys_mem_unmap(stacks, THREADS_MAX * stack_bytes);
 }
 
-/* ---- Mappings ---- */
+/* ---- Mappings -------------------------------------------------------------------------------- */
 
 static void check_mappings(void) {
   const size_t pages = 140000;
@@ -126,7 +126,7 @@ static void check_mappings(void) {
   cloudabi_sys_mem_unmap(p, RAW_PAGE);
 }
 
-/* ---- poll ---- */
+/* ---- poll ------------------------------------------------------------------------------------ */
 
 static void check_poll(void) {
   struct cloudabi_subscription *subs = raw_memory((SUBSCRIPTIONS_MAX + 1) * sizeof(*subs));
@@ -144,7 +144,7 @@ static void check_poll(void) {
   cloudabi_sys_mem_unmap(events, (SUBSCRIPTIONS_MAX + 1) * sizeof(*events));
 }
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 #define CHUNK (64 * RAW_PAGE)
 #define CHUNKS_MAX 4096

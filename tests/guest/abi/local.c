@@ -49,7 +49,7 @@ static cloudabi_filetype_t type_of(const char *path) {
   return st.st_filetype;
 }
 
-/* ---- Unconnected ---- */
+/* ---- Unconnected ----------------------------------------------------------------------------- */
 
 static void check_new(cloudabi_filetype_t type, const char *name, cloudabi_errno_t send_error) {
   struct cloudabi_fdstat st;
@@ -99,7 +99,7 @@ static void check_made(void) {
   ipc_close(p);
 }
 
-/* ---- Names ---- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static void check_bind(void) {
   cloudabi_fd_t fd = new_socket(STREAM), other = new_socket(STREAM);
@@ -185,7 +185,7 @@ static void check_listen(void) {
   remove_name("dgram");
 }
 
-/* ---- Connections ---- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 static void check_connect_errors(void) {
   cloudabi_fd_t listener = listener_at("listener", STREAM), bound = new_socket(STREAM);
@@ -354,7 +354,7 @@ static void check_waiting(void) {
   remove_name("listener");
 }
 
-/* ---- Datagrams ---- */
+/* ---- Datagrams ------------------------------------------------------------------------------- */
 
 static void check_datagrams(void) {
   cloudabi_fd_t one = new_socket(DGRAM), two = new_socket(DGRAM), sender = new_socket(DGRAM);

@@ -124,7 +124,7 @@ static void check_timeouts(void) {
   (void)ev;
 }
 
-/* ---- Several threads ---- */
+/* ---- Several threads ------------------------------------------------------------------------- */
 
 static _Atomic unsigned order[8], turns;
 
@@ -198,7 +198,7 @@ static void check_foreign(void) {
   raw_join(&w);
 }
 
-/* ---- Condition variables ---- */
+/* ---- Condition variables --------------------------------------------------------------------- */
 
 static void cv_waiter(struct raw_thread *t) {
   struct cloudabi_event ev;
@@ -308,7 +308,7 @@ static void check_rules(void) {
   check_eq("poll", "wrlock: in the second place: not taken", lock, 0);
 }
 
-/* ---- Many threads: a counter under a lock, and turns taken by a condition variable. ---- */
+/* ---- Many threads: a counter under a lock, and turns taken by a condition variable. ---------- */
 
 #define STRESS_THREADS 8
 #define STRESS_ROUNDS 300

@@ -38,7 +38,7 @@ static struct words *map(void) {
   return p;
 }
 
-/* ---- Processes ---- */
+/* ---- Processes ------------------------------------------------------------------------------- */
 
 static cloudabi_fd_t start(unsigned (*run)(void)) {
   cloudabi_fd_t fd = RAW_BAD_FD;
@@ -67,7 +67,7 @@ static unsigned end_of(cloudabi_fd_t child) {
                                        : ev.proc_terminate.exitcode;
 }
 
-/* ---- Waiting ---- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static cloudabi_errno_t wait_for(struct cloudabi_subscription s, uint64_t timeout_ns) {
   struct cloudabi_event ev;
@@ -158,7 +158,7 @@ static unsigned child_locks_privately(void) {
   return take(&own.lock, WRLOCK, PRIVATE, 50 * RAW_MS) == CLOUDABI_ETIMEDOUT ? 0 : 1;
 }
 
-/* ---- Checks ---- */
+/* ---- Checks ---------------------------------------------------------------------------------- */
 
 static void reset(void) {
   shared->lock = shared->other = shared->condvar = shared->seen = 0;

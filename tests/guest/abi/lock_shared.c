@@ -33,7 +33,7 @@ static void *map(cloudabi_fd_t fd, cloudabi_mprot_t prot, uint64_t offset) {
   return e == 0 ? p : NULL;
 }
 
-/* ---- Waiting ---- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static struct cloudabi_subscription on_lock(_Atomic cloudabi_lock_t *lock,
                                             cloudabi_eventtype_t type, cloudabi_scope_t scope) {
@@ -69,7 +69,7 @@ static cloudabi_errno_t signal(_Atomic cloudabi_condvar_t *condvar, cloudabi_nth
   return cloudabi_sys_condvar_signal((cloudabi_condvar_t *)condvar, SHARED, n);
 }
 
-/* ---- Threads that wait ---- */
+/* ---- Threads that wait ----------------------------------------------------------------------- */
 
 struct waiter {
   struct raw_thread thread;
@@ -111,7 +111,7 @@ static bool got_it(struct waiter *w) {
   return w->result == 0 && w->owned;
 }
 
-/* ---- Which words are the same ---- */
+/* ---- Which words are the same ---------------------------------------------------------------- */
 
 static void check_keys(void) {
   static struct waiter a, b;
@@ -160,7 +160,7 @@ static void check_keys(void) {
   here->lock = 0;
 }
 
-/* ---- Condition variables ---- */
+/* ---- Condition variables --------------------------------------------------------------------- */
 
 static void check_condvars(void) {
   static struct waiter a, b;
@@ -194,7 +194,7 @@ static void check_condvars(void) {
   here->lock = 0;
 }
 
-/* ---- Mappings that come and go ---- */
+/* ---- Mappings that come and go --------------------------------------------------------------- */
 
 /* The waiters are readers, who don't look at the word afterwards. */
 static void check_mappings(void) {

@@ -59,7 +59,7 @@ static unsigned end_of(cloudabi_fd_t child) {
                                        : ev.proc_terminate.exitcode;
 }
 
-/* ---- Private memory ---- */
+/* ---- Private memory -------------------------------------------------------------------------- */
 
 static unsigned data = 1; /* of the program itself */
 static uint8_t *memory;
@@ -116,7 +116,7 @@ static void check_changes(void) {
   cloudabi_sys_mem_unmap(memory, BYTES);
 }
 
-/* ---- Much memory ---- */
+/* ---- Much memory ----------------------------------------------------------------------------- */
 
 static uint8_t *much;
 enum { MUCH = 8 << 20 };
@@ -150,7 +150,7 @@ static void check_much(void) {
   cloudabi_sys_mem_unmap(much, MUCH);
 }
 
-/* ---- Shared memory ---- */
+/* ---- Shared memory --------------------------------------------------------------------------- */
 
 static cloudabi_fd_t fd;
 static uint8_t *a, *b; /* a: a mapping of fd, b: a private one */
@@ -182,7 +182,7 @@ static void check_shared(void) {
   check_eq("proc_fork", "shared memory: the child sees the parent's", end_of(child), 0);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static unsigned child_cuts_off(void) {
   struct cloudabi_filestat st;
@@ -218,7 +218,7 @@ static void check_ends(void) {
   check_eq("proc_fork", "the parent has its memory still", byte, 'p');
 }
 
-/* ---- Again and again ---- */
+/* ---- Again and again ------------------------------------------------------------------------- */
 
 static unsigned child_ends(void) {
   memset(memory, 1, LARGE);

@@ -19,7 +19,7 @@ static const char *named(const char *what) {
   return text;
 }
 
-/* ---- What is made ---- */
+/* ---- What is made ---------------------------------------------------------------------------- */
 
 static void check_made(cloudabi_filetype_t type) {
   struct cloudabi_fdstat st[2];
@@ -56,7 +56,7 @@ static void check_made(cloudabi_filetype_t type) {
   ipc_close(again);
 }
 
-/* ---- Streams ---- */
+/* ---- Streams --------------------------------------------------------------------------------- */
 
 static void check_merge(void) {
   struct pair p = ipc_pair(STREAM);
@@ -122,7 +122,7 @@ static void check_full(void) {
   ipc_close(p);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void check_close(cloudabi_filetype_t type) {
   struct pair p = ipc_pair(type);
@@ -189,7 +189,7 @@ static void check_both_directions(void) {
             events[0].error == CLOUDABI_EBADF && events[1].error == CLOUDABI_EBADF);
 }
 
-/* ---- Datagrams ---- */
+/* ---- Datagrams ------------------------------------------------------------------------------- */
 
 static void check_datagrams(void) {
   struct pair p = ipc_pair(DGRAM);
@@ -238,7 +238,7 @@ static void check_datagrams(void) {
   ipc_close(p);
 }
 
-/* ---- Other threads ---- */
+/* ---- Other threads --------------------------------------------------------------------------- */
 
 static struct pair shared;
 static cloudabi_errno_t result;
@@ -383,7 +383,7 @@ static void check_poll_wakes(void) {
   ipc_close(shared);
 }
 
-/* ---- Arguments ---- */
+/* ---- Arguments ------------------------------------------------------------------------------- */
 
 static void check_arguments(void) {
   struct pair p = ipc_pair(STREAM);

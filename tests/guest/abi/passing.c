@@ -40,7 +40,7 @@ static cloudabi_fd_t lowest(void) {
   return fd;
 }
 
-/* ---- What arrives ---- */
+/* ---- What arrives ---------------------------------------------------------------------------- */
 
 static void check_rights(void) {
   struct pair p = ipc_pair(STREAM);
@@ -110,7 +110,7 @@ static void check_socket_over_socket(void) {
   ipc_close(p);
 }
 
-/* ---- Which read gets them ---- */
+/* ---- Which read gets them -------------------------------------------------------------------- */
 
 static void check_borders(void) {
   struct pair p = ipc_pair(STREAM);
@@ -182,7 +182,7 @@ static void check_not_wanted(void) {
   ipc_close(p);
 }
 
-/* ---- Errors ---- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 static void check_errors(void) {
   struct pair p = ipc_pair(STREAM);
@@ -244,7 +244,7 @@ static void check_no_numbers(void) {
   ipc_close(p);
 }
 
-/* ---- What nobody receives ---- */
+/* ---- What nobody receives -------------------------------------------------------------------- */
 
 /* Whether the peer of a socket sees that it is gone. */
 static bool gone(cloudabi_fd_t peer) {

@@ -135,7 +135,7 @@ static void check_calls(void) {
   }
 }
 
-/* ---- Pointers inside of what pointers lead to ---- */
+/* ---- Pointers inside of what pointers lead to ------------------------------------------------ */
 
 static void nested(const char *call, const char *what, cloudabi_errno_t (*make)(uintptr_t at),
                    bool reads) {
@@ -253,7 +253,7 @@ static void check_misaligned(void) {
             0);
 }
 
-/* ---- Memory that goes while the call waits ---- */
+/* ---- Memory that goes while the call waits --------------------------------------------------- */
 
 static void wait_into(struct raw_thread *t) {
   struct cloudabi_subscription s = raw_clock(30 * RAW_MS, 0);

@@ -73,7 +73,7 @@ static bool is_event(cloudabi_eventtype_t type, cloudabi_fd_t fd, uint64_t nbyte
          ev[0].fd_readwrite.flags == flags;
 }
 
-/* ---- The call ---- */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 static void check_create(void) {
   struct cloudabi_fdstat st;
@@ -158,7 +158,7 @@ static void check_errors(void) {
   cloudabi_sys_fd_close(blind);
 }
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static void check_pipe(const char *kind, cloudabi_filetype_t type) {
   cloudabi_fd_t in, out;
@@ -283,7 +283,7 @@ static void check_many(void) {
   check_eq("poll_fd", "the one between was made", now(), 1);
 }
 
-/* ---- Clocks ---- */
+/* ---- Clocks ---------------------------------------------------------------------------------- */
 
 static void check_clocks(void) {
   size_t n;
@@ -323,7 +323,7 @@ static void check_clocks(void) {
   check_err("poll_fd", "a clock that can't be waited for", change(cpu), CLOUDABI_ENOTSUP);
 }
 
-/* ---- Waiting ---- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static void write_later(struct raw_thread *t) {
   raw_sleep(10 * RAW_MS);
@@ -366,7 +366,7 @@ static void check_connection(cloudabi_fd_t listener) {
   change(about(READ, listener, DELETE));
 }
 
-/* ---- Processes ---- */
+/* ---- Processes ------------------------------------------------------------------------------- */
 
 static void check_processes(void) {
   cloudabi_fd_t child = RAW_BAD_FD;

@@ -18,7 +18,7 @@ __attribute__((visibility("hidden"))) void fault_divide(void), fault_illegal(voi
 static cloudabi_fd_t dir, file;
 static cloudabi_tid_t main_tid;
 
-/* ---- What fork returns ---- */
+/* ---- What fork returns ----------------------------------------------------------------------- */
 
 static struct {
   cloudabi_fd_t fd;
@@ -71,7 +71,7 @@ static void check_errors(void) {
   check_eq("proc_fork", "an error leaves no descriptor", after, before);
 }
 
-/* ---- The descriptor ---- */
+/* ---- The descriptor -------------------------------------------------------------------------- */
 
 static void check_descriptor(void) {
   cloudabi_fd_t fd = proc_spawn(proc_sleep, NULL), target;
@@ -115,7 +115,7 @@ static void check_descriptor(void) {
   cloudabi_sys_fd_close(target);
 }
 
-/* ---- What a child is a copy of ---- */
+/* ---- What a child is a copy of --------------------------------------------------------------- */
 
 static int variable = 1;
 
@@ -218,7 +218,7 @@ static void check_fds(void) {
   cloudabi_sys_fd_close(fd);
 }
 
-/* ---- Threads and locks ---- */
+/* ---- Threads and locks ----------------------------------------------------------------------- */
 
 static volatile uint64_t ticks;
 static _Atomic unsigned stop_ticking;
@@ -279,7 +279,7 @@ static void check_fork_in_thread(void) {
   check_eq("proc_fork", "by another thread than the first", forker.step, 1);
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static unsigned exit_with(void *arg) {
   return *(unsigned *)arg;
@@ -372,7 +372,7 @@ static void check_faults(void) {
   }
 }
 
-/* ---- Events ---- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 static void check_events(void) {
   unsigned code = 3;
@@ -450,7 +450,7 @@ static void check_many(void) {
   check("poll", "proc_terminate: many at once", left == 0 && wrong == 0);
 }
 
-/* ---- Closing the last descriptor ---- */
+/* ---- Closing the last descriptor ------------------------------------------------------------- */
 
 static unsigned hold_sibling(void *arg) {
   cloudabi_fd_t sibling = *(cloudabi_fd_t *)arg;
@@ -477,7 +477,7 @@ static void check_closing(void) {
   cloudabi_sys_mem_unmap((void *)(uintptr_t)counts, RAW_PAGE);
 }
 
-/* ---- Clocks ---- */
+/* ---- Clocks ---------------------------------------------------------------------------------- */
 
 static uint64_t cpu_ns(cloudabi_clock_id_t clock) {
   uint64_t ns = 0;

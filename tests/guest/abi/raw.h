@@ -16,7 +16,7 @@
 #define RAW_MS 1000000ull /* in nanoseconds */
 #define RAW_BAD_FD 12345u /* never open */
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static inline void *raw_map(size_t bytes, cloudabi_mprot_t prot) {
   void *p = NULL;
@@ -39,7 +39,7 @@ static inline bool raw_all(const void *p, size_t n, uint8_t value) {
   return true;
 }
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static inline cloudabi_errno_t raw_write(cloudabi_fd_t fd, const void *data, size_t n) {
   struct cloudabi_iovec iov = {(void *)(uintptr_t)data, n};
@@ -84,7 +84,7 @@ static inline cloudabi_errno_t raw_open(cloudabi_fd_t dir, const char *path,
   return cloudabi_sys_file_open(lookup, path, strlen(path), oflags, &st, fd);
 }
 
-/* ---- Time and waiting ---- */
+/* ---- Time and waiting ------------------------------------------------------------------------ */
 
 static inline uint64_t raw_now(void) {
   uint64_t ns = 0;
@@ -146,7 +146,7 @@ static inline cloudabi_errno_t raw_wait(struct cloudabi_subscription what, uint6
   return e;
 }
 
-/* ---- Threads ---- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 struct raw_thread {
   void (*run)(struct raw_thread *);

@@ -78,7 +78,7 @@ static bool pattern(const uint8_t *p, size_t n) {
   return true;
 }
 
-/* ---- Accepting ---- */
+/* ---- Accepting ------------------------------------------------------------------------------- */
 
 static void check_names(cloudabi_fd_t fd, const struct cloudabi_sockstat *accepted) {
   struct cloudabi_sockstat st;
@@ -168,7 +168,7 @@ static void check_listener(void) {
             CLOUDABI_ENOTCAPABLE);
 }
 
-/* ---- Receiving ---- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 static void check_receive(cloudabi_fd_t fd) {
   struct cloudabi_recv_out out;
@@ -226,7 +226,7 @@ static void check_receive(cloudabi_fd_t fd) {
   check_err("fd_sync", "a connection", cloudabi_sys_fd_sync(fd), CLOUDABI_ENOTCAPABLE);
 }
 
-/* ---- Sending ---- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 static void check_send(cloudabi_fd_t fd) {
   size_t n = 0;
@@ -282,7 +282,7 @@ static void check_send(cloudabi_fd_t fd) {
   check("sock_send", "what was sent without blocking arrives", answer(fd));
 }
 
-/* ---- Ends ---- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void check_shutdown(cloudabi_fd_t fd) {
   size_t n = 99;
@@ -342,7 +342,7 @@ static void check_peers_end(void) {
   cloudabi_sys_fd_close(fd);
 }
 
-/* ---- Other threads ---- */
+/* ---- Other threads --------------------------------------------------------------------------- */
 
 static cloudabi_fd_t shared;
 
@@ -384,7 +384,7 @@ static void check_blocked(void) {
   check_eq("fd_close", "who reads sees the peer's close", t.step, 2);
 }
 
-/* ---- Bad pointers ---- */
+/* ---- Bad pointers ---------------------------------------------------------------------------- */
 
 static const uintptr_t bad[] = {
     0, 1, 0xffffffff80100000, 0x800000000000, 0x7ffffffff000, UINTPTR_MAX, 0x100000};

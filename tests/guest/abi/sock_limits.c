@@ -31,7 +31,7 @@ static cloudabi_fd_t lowest(void) {
   return fd;
 }
 
-/* ---- Numbers ---- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static unsigned open_pairs(cloudabi_filetype_t type, cloudabi_errno_t *e) {
   struct pair p;
@@ -56,7 +56,7 @@ static void check_numbers(void) {
   close_all(first);
 }
 
-/* ---- Buffers ---- */
+/* ---- Buffers --------------------------------------------------------------------------------- */
 
 /* Sends as much as goes; returns how much, and the last error but EAGAIN. */
 static uint64_t fill_all(cloudabi_errno_t *last) {
@@ -108,7 +108,7 @@ static void check_buffers(cloudabi_filetype_t type, const char *name) {
   close_some();
 }
 
-/* ---- In flight ---- */
+/* ---- In flight ------------------------------------------------------------------------------- */
 
 /* As many as all sockets together hold. */
 static uint64_t send_many(cloudabi_errno_t *last) {

@@ -27,7 +27,7 @@ static void check_state(const char *call, const struct machine_state *s) {
         cloudabi_sys_random_get((void *)(uintptr_t)s->tcb, sizeof(struct cloudabi_tcb)) == 0);
 }
 
-/* ---- The auxiliary vector ---- */
+/* ---- The auxiliary vector -------------------------------------------------------------------- */
 
 static const struct cloudabi_auxv *auxv_find(cloudabi_auxtype_t type) {
   static const struct cloudabi_auxv none;
@@ -93,7 +93,7 @@ static void check_random(void) {
   check("start", "the C library tells the same", memcmp(program_getpid(), text, 9) == 0);
 }
 
-/* ---- Memory ---- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 static int variable_in_data = 7, variable_in_bss[5000];
 
@@ -116,7 +116,7 @@ static void check_memory(void) {
           raw_memory(RAW_PAGE));
 }
 
-/* ---- The vDSO ---- */
+/* ---- The vDSO -------------------------------------------------------------------------------- */
 
 static const char *image; /* of the vDSO */
 static size_t image_bytes;
@@ -217,7 +217,7 @@ static void check_vdso(void) {
             CLOUDABI_EACCES);
 }
 
-/* ---- A thread ---- */
+/* ---- A thread -------------------------------------------------------------------------------- */
 
 __attribute__((visibility("hidden"))) void thread_started(cloudabi_tid_t tid, void *arg) {
   raw_thread_main(tid, arg);

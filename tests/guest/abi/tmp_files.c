@@ -251,7 +251,7 @@ static void check_mapped(void) {
   cloudabi_sys_mem_unmap(map, RAW_PAGE);
 }
 
-/* ---- Several threads append to one file ---- */
+/* ---- Several threads append to one file ------------------------------------------------------ */
 
 #define THREADS 4
 #define RECORDS 200

@@ -77,7 +77,7 @@ static void check_numbers(void) {
   cloudabi_sys_fd_close(fd);
 }
 
-/* ---- Which calls set which times -------------------------------------------------------- */
+/* ---- Which calls set which times ------------------------------------------------------------- */
 
 static void check_times_of_files(void) {
   char buf[8];
@@ -155,7 +155,7 @@ static void check_times_of_directories(void) {
   tmp_unlink("d/x");
 }
 
-/* ---- Setting them ----------------------------------------------------------------------- */
+/* ---- Setting them ---------------------------------------------------------------------------- */
 
 static cloudabi_errno_t put(const char *path, cloudabi_lookupflags_t lookup, uint64_t atim,
                             uint64_t mtim, cloudabi_fsflags_t flags) {

@@ -22,7 +22,7 @@ static bool is_open(cloudabi_fd_t fd) {
   return cloudabi_sys_fd_stat_get(fd, &st) == 0;
 }
 
-/* ---- Time, memory, random numbers ---- */
+/* ---- Time, memory, random numbers ------------------------------------------------------------ */
 
 static void check_clocks(void) {
   uint64_t r = RESULT("clock_res_get", 0, CLOUDABI_CLOCK_MONOTONIC);
@@ -57,7 +57,7 @@ static void check_memory(void) {
   FAILS("mem_unmap", EINVAL, 38, P(p) + 1, RAW_PAGE);
 }
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static void check_descriptors(void) {
   cloudabi_fd_t fd = (cloudabi_fd_t)RESULT("fd_create1", 4, CLOUDABI_FILETYPE_SHARED_MEMORY);
@@ -87,7 +87,7 @@ static void check_descriptors(void) {
   cloudabi_sys_fd_close((cloudabi_fd_t)two.result[1]);
 }
 
-/* ---- Files ---- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static cloudabi_fd_t check_open(void) {
   struct cloudabi_fdstat st = {0};
@@ -168,7 +168,7 @@ static void check_files(void) {
   cloudabi_sys_fd_close(fd);
 }
 
-/* ---- Sockets ---- */
+/* ---- Sockets --------------------------------------------------------------------------------- */
 
 static void check_pair(void) {
   cloudabi_fd_t a, b;
@@ -217,7 +217,7 @@ static void check_sockets(void) {
   check("raw", "sock_accept: a connection from outside", is_open(c));
 }
 
-/* ---- Waiting ---- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static void check_waiting(void) {
   struct cloudabi_subscription s = raw_clock(0, 0);
@@ -241,7 +241,7 @@ static void check_waiting(void) {
   FAILS("lock_unlock", EINVAL, 31, P(&lock), 99);
 }
 
-/* ---- Threads ---- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 static uint64_t word[8] = {0x1234};
 static bool tcb_shown;
@@ -277,7 +277,7 @@ static void check_threads(void) {
   FAILS("thread_tcb_set", EFAULT, 55, 0x0008000000000000);
 }
 
-/* ---- Processes ---- */
+/* ---- Processes ------------------------------------------------------------------------------- */
 
 static void check_processes(void) {
   OK("proc_raise", 0, 43, CLOUDABI_SIGCHLD);
@@ -304,7 +304,7 @@ static void check_processes(void) {
            ev.proc_terminate.exitcode, 77);
 }
 
-/* ---- What is no call, and addresses that are none ---- */
+/* ---- What is no call, and addresses that are none -------------------------------------------- */
 
 static void check_numbers(void) {
   static const uint64_t numbers[] = {58, 59, 0xff, 0x1ff, 0x10000, 1ull << 32, UINT64_MAX};

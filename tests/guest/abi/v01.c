@@ -25,7 +25,7 @@ static struct machine_answer trap(uint64_t number, const uint64_t a[6]) {
   return machine_trap(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* ---- What compilers want, and output ---- */
+/* ---- What compilers want, and output --------------------------------------------------------- */
 
 void *memcpy(void *to, const void *from, size_t n) {
   for (size_t i = 0; i < n; i++)
@@ -67,7 +67,7 @@ static const char *decimal(unsigned n) {
   return p;
 }
 
-/* ---- Variables of all kinds ---- */
+/* ---- Variables of all kinds ------------------------------------------------------------------ */
 
 static int data = 7, zeroes[5000];
 static int *pointer = &data; /* an address in the file: nobody relocates it */
@@ -75,7 +75,7 @@ static const char text[] = "constant";
 static _Thread_local int own = 42, own_zero;
 static _Thread_local const char *own_text = text;
 
-/* ---- Thread-locals ---- */
+/* ---- Thread-locals --------------------------------------------------------------------------- */
 
 struct elf_header {
   uint32_t type, flags;
@@ -100,7 +100,7 @@ static __attribute__((noinline)) bool tls_is_fresh(void) {
   return own == 42 && own_zero == 0 && own_text == text;
 }
 
-/* ---- The start ---- */
+/* ---- The start ------------------------------------------------------------------------------- */
 
 static const struct cloudabi_auxv *find(const struct cloudabi_auxv *auxv, cloudabi_auxtype_t type) {
   while (auxv->a_type != CLOUDABI_AT_NULL && auxv->a_type != type)
@@ -132,7 +132,7 @@ static void check_start(const struct cloudabi_auxv *auxv) {
   check("AT_BASE is 0 for a program with fixed addresses", (base == 0) == (P(&data) < 0x10000000));
 }
 
-/* ---- A thread with thread-locals of its own ---- */
+/* ---- A thread with thread-locals of its own -------------------------------------------------- */
 
 static _Atomic unsigned step;
 static bool thread_fresh;
@@ -163,7 +163,7 @@ static void check_thread(void) {
   check("ours are as they were", tls_is_fresh());
 }
 
-/* ---- Some calls ---- */
+/* ---- Some calls ------------------------------------------------------------------------------ */
 
 static void check_calls(void) {
   struct cloudabi_fdstat st = {0};

@@ -36,7 +36,7 @@ static bool is(const char *a, const char *b) {
   return strcmp(a, b) == 0;
 }
 
-/* ---- Numbers ---- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static uint64_t hostile_address(struct fuzz_worker *w) {
   static const uint64_t addresses[] = {0,
@@ -92,7 +92,7 @@ static cloudabi_rights_t some_rights(struct fuzz_worker *w) {
   }
 }
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 static uint32_t some_fd(struct fuzz_worker *w, struct fuzz_call *c) {
   static const uint32_t closed[] = {60000, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
@@ -106,7 +106,7 @@ static uint32_t some_fd(struct fuzz_worker *w, struct fuzz_call *c) {
   return fd != NULL ? fd->fd : PICK(w, closed);
 }
 
-/* ---- Structures, in the input area ---- */
+/* ---- Structures, in the input area ----------------------------------------------------------- */
 
 static void *room_for(struct fuzz_worker *w, size_t bytes, unsigned place) {
   char *p = w->in + place * 2048;

@@ -125,7 +125,7 @@ static const char *judge_rights(const struct fuzz_call *c) {
   return judge_change(c);
 }
 
-/* ---- The model ---- */
+/* ---- The model ------------------------------------------------------------------------------- */
 
 static struct fuzz_fd *free_slot(struct fuzz_worker *w) {
   for (unsigned i = 0; i < FUZZ_FDS; i++) {
@@ -200,7 +200,7 @@ static const char *judge_stat_put(const struct fuzz_call *c) {
   return NULL;
 }
 
-/* ---- New things ---- */
+/* ---- New things ------------------------------------------------------------------------------ */
 
 static bool is_socket(cloudabi_filetype_t type) {
   return type == CLOUDABI_FILETYPE_SOCKET_STREAM || type == CLOUDABI_FILETYPE_SOCKET_DGRAM ||
