@@ -178,6 +178,11 @@ FUZZERS := $(patsubst tests/host/%.c,$(HOSTDIR)/tests/%,$(sort $(wildcard tests/
 SAN_CFLAGS := -std=gnu17 -g -O1 -fno-sanitize-recover=all -DHOST -I. -Iarch/host -Wall -Wextra -Werror \
   -Wno-unused-parameter
 
+# ext4 with what it needs of the kernel, on a machine of one thread.
+EXT4_HOST := $(filter-out fs/ext4/flush.c,$(wildcard fs/ext4/*.c)) \
+  $(addprefix kernel/,bh.c blkdev.c heap.c memobj.c mutex.c page.c pagecache.c pagetree.c printf.c uio.c) \
+  $(addprefix arch/host/,alone.c blkfile.c waits.c)
+
 # A unit names its sources in its first lines: `// sources: kernel/heap.c`, `// cflags:`, `// libs:`.
 unit_field = $(shell sed -n 's,^// $(2): ,,p' tests/host/$(1).c)
 define unit_rule

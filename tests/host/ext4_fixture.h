@@ -1,5 +1,5 @@
 /*
- * The machine around ext4 for units: memory, a clock, a thread that is always alone.
+ * The machine around ext4 for units: memory, a clock; arch/host/alone.c has the rest.
  */
 #ifndef TESTS_HOST_EXT4_FIXTURE_H
 #define TESTS_HOST_EXT4_FIXTURE_H
@@ -25,11 +25,6 @@ uint64_t clock_monotonic_ns(void) {
   return fixture_now_ns += 1000;
 }
 
-size_t arch_user_copy(void *dst, const void *src, size_t n) {
-  memcpy(dst, src, n);
-  return 0;
-}
-
 void log_printf(enum log_level level, const char *format, ...) {
   va_list ap;
   if (level > LOG_WARN)
@@ -38,52 +33,6 @@ void log_printf(enum log_level level, const char *format, ...) {
   vprintf(format, ap);
   va_end(ap);
   printf("\n");
-}
-
-/* One thread: a lock that is held is never waited for. */
-static struct thread *const fixture_thread = (struct thread *)1;
-
-void mutex_init(struct mutex *m) {
-  *m = (struct mutex){0};
-}
-
-void mutex_lock(struct mutex *m) {
-  assert_null(m->owner);
-  m->owner = fixture_thread;
-}
-
-void mutex_unlock(struct mutex *m) {
-  assert_ptr_equal(m->owner, fixture_thread);
-  m->owner = NULL;
-}
-
-bool mutex_locked(const struct mutex *m) {
-  return m->owner != NULL;
-}
-
-bool mutex_held(const struct mutex *m) {
-  return m->owner == fixture_thread;
-}
-
-void waitq_wait(struct waitq *q) {
-  (void)q;
-  fail_msg("it waits for nobody");
-}
-
-void waitq_wake_all(struct waitq *q) {
-  (void)q;
-}
-
-void memobj_revoke(struct memobj *obj, uint64_t offset, uint64_t len) {
-  (void)obj;
-  (void)offset;
-  (void)len;
-}
-
-void memobj_write_protect(struct memobj *obj, uint64_t offset, uint64_t len) {
-  (void)obj;
-  (void)offset;
-  (void)len;
 }
 
 void journal_changed(struct ext4 *fs) {

@@ -1,5 +1,5 @@
 // sources: fs/partition.c fs/gpt.c kernel/blkdev.c kernel/bh.c kernel/printf.c
-// sources: tests/host/blkfile.c tests/host/waits.c
+// sources: arch/host/blkfile.c arch/host/waits.c
 /*
  * Partition tables from anyone: reading them ends, and partitions lie on the disk and apart.
  *
@@ -17,7 +17,7 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
-#include "tests/host/blkfile.h"
+#include "arch/host/blkfile.h"
 #include "tests/host/gpt_make.h"
 
 #define SIZE (256u << 10)

@@ -1,4 +1,4 @@
-// sources: kernel/blkdev.c kernel/bh.c kernel/printf.c tests/host/blkfile.c tests/host/waits.c
+// sources: kernel/blkdev.c kernel/bh.c kernel/printf.c arch/host/blkfile.c arch/host/waits.c
 /*
  * Block devices above the driver: what is refused before the driver sees it, when a request ends,
  * partitions, the helpers that wait; and the host's own disks (blkfile.h).
@@ -12,7 +12,7 @@
 
 #include "kernel/log.h"
 #include "kernel/page.h"
-#include "tests/host/blkfile.h"
+#include "arch/host/blkfile.h"
 
 #define SIZE (1u << 20)
 

@@ -1,13 +1,4 @@
-// sources: fs/ext4/balloc.c fs/ext4/bcache.c fs/ext4/blockmap.c fs/ext4/blockmap_change.c
-// sources: fs/ext4/csum.c fs/ext4/dir.c fs/ext4/dir_change.c fs/ext4/extent.c
-// sources: fs/ext4/extent_change.c fs/ext4/file.c fs/ext4/file_read.c fs/ext4/group.c
-// sources: fs/ext4/htree.c fs/ext4/htree_change.c fs/ext4/htree_hash.c fs/ext4/ialloc.c
-// sources: fs/ext4/inode.c fs/ext4/inode_life.c fs/ext4/jcommit.c fs/ext4/jlog.c
-// sources: fs/ext4/journal.c fs/ext4/jrecover.c fs/ext4/map.c fs/ext4/mount.c fs/ext4/namei.c
-// sources: fs/ext4/orphan.c fs/ext4/readdir.c fs/ext4/super.c fs/ext4/symlink.c fs/ext4/vnops.c
-// sources: kernel/heap.c kernel/page.c kernel/pagecache.c kernel/memobj.c kernel/uio.c
-// sources: kernel/pagetree.c
-// sources: kernel/printf.c
+// sources: $(EXT4_HOST)
 /* Random work on ext4, step by step against a model, on every kind of file system that mkfs.ext4
  * makes; at the end e2fsck looks at it, and another mount finds the same files. VIRGA_SEEDS: how
  * many. */

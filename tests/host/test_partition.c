@@ -1,5 +1,5 @@
 // sources: fs/partition.c fs/gpt.c kernel/blkdev.c kernel/bh.c kernel/printf.c
-// sources: tests/host/blkfile.c tests/host/waits.c
+// sources: arch/host/blkfile.c arch/host/waits.c
 /*
  * Partition tables: GPT as sgdisk writes it and with damaged copies, MBR with extended partitions,
  * and tables that contradict themselves or the disk.
@@ -15,7 +15,7 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
-#include "tests/host/blkfile.h"
+#include "arch/host/blkfile.h"
 #include "tests/host/gpt_make.h"
 
 #define SIZE (1u << 20)

@@ -5,8 +5,8 @@
  *
  * waits.c has the waiting, for programs in which nothing else does.
  */
-#ifndef TESTS_HOST_BLKFILE_H
-#define TESTS_HOST_BLKFILE_H
+#ifndef ARCH_HOST_BLKFILE_H
+#define ARCH_HOST_BLKFILE_H
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /*
  * Disks on the host: see blkfile.h.
  */
-#include "tests/host/blkfile.h"
+#include "arch/host/blkfile.h"
 
 #include <stdlib.h>
 #include <string.h>
