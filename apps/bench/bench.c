@@ -6,6 +6,7 @@
  *             idle: accept, read one request, answer, and leave the connection open
  *             bulk: accept, read one request, send `bytes` bytes, close
  *   listener  the socket
+ *             disk: what files cost (disk.c), in the directory `data`
  *   log       where it says what it does
  *   bytes     for bulk (default 16 MiB)
  *
@@ -25,6 +26,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "disk.h"
+
 enum { FDS_MAX = 1024 };
 
 static const char answer[] =
@@ -36,8 +39,9 @@ static struct {
   const char *mode;
   int listener;
   int log;
+  int data;
   uint64_t bytes;
-} options = {.mode = "keep", .listener = -1, .log = -1, .bytes = 1 << 24};
+} options = {.mode = "keep", .listener = -1, .log = -1, .data = -1, .bytes = 1 << 24};
 
 static void say(const char *what) {
   dprintf(options.log, "%s\n", what);
@@ -130,6 +134,8 @@ static void read_option(const char *key, const argdata_t *value) {
     argdata_get_fd(value, &options.listener);
   else if (strcmp(key, "log") == 0)
     argdata_get_fd(value, &options.log);
+  else if (strcmp(key, "data") == 0)
+    argdata_get_fd(value, &options.data);
   else if (strcmp(key, "bytes") == 0)
     argdata_get_int(value, &options.bytes);
 }
@@ -154,6 +160,11 @@ void program_main(const argdata_t *ad) {
   MARK(6);
   CALIBRATE();
   MARK(7);
+  if (strcmp(options.mode, "disk") == 0) {
+    disk_measure(options.data, 0);
+    say("measured");
+    exit(0);
+  }
   MARK(2);
   say("listening");
   if (strcmp(options.mode, "conn") == 0)

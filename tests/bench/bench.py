@@ -8,6 +8,7 @@ machine with the same server, runs in the same command. Writes a table to standa
 --write, into docs/performance.md between its two markers.
 """
 import argparse
+import functools
 import os
 import re
 import socket
@@ -33,7 +34,9 @@ WARM = 50  # requests before counting
 PAUSE = 0.002  # seconds between requests: each finds the machine idle
 BUSY = 16  # connections that ask all at once
 IDLE = 1000  # connections that ask once and stay
-MAIN, LISTENING, DONE, BULK_BEGIN, BULK_END = "12345"
+DISK_MIB = 256  # of the file `data`, and of memory:
+DISK_MEM = 96
+MAIN, LISTENING, DONE, BEGIN, END = "12345"
 ANSWER_END = b"Hello, world\n"
 REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 
@@ -45,6 +48,24 @@ listener: !socket
 log: !fd stdout
 bytes: {bytes}
 """
+DISK_YAML = """%TAG ! tag:nuxi.nl,2015:cloudabi/
+---
+mode: disk
+data: !file
+  disk: 0
+  writable: true
+log: !fd stdout
+"""
+
+
+# What apps/bench/disk.c does, and by how much its counts are divided.
+with open("apps/bench/disk.h") as header:
+    DISK = {name: int(n) for name, n in re.findall(r"(DISK_\w+) = (\d+)", header.read())}
+DISK_ROWS = [("4 KiB random read, uncached", "read pages", DISK["DISK_PAGES"]),
+             ("4 KiB random write", "write pages", DISK["DISK_PAGES"]),
+             ("sequential read, per MiB", "read", DISK_MIB),
+             ("sequential write, per MiB", "write", DISK["DISK_WRITTEN_MIB"]),
+             ("create, write 100 bytes, fsync", "create", DISK["DISK_FILES"])]
 
 
 class Virga:
@@ -71,7 +92,7 @@ class Virga:
         """Returns the QEMU arguments that boot the server in a mode."""
         path = f"{OUT}/virga-{self.arch}-{mode}"
         with open(path + ".yaml", "w") as out:
-            out.write(YAML.format(mode=mode, bytes=BULK_BYTES))
+            out.write(DISK_YAML if mode == "disk" else YAML.format(mode=mode, bytes=BULK_BYTES))
         return {"image": self.pack(f"build/{self.arch}/apps/bench", path + ".yaml", path + self.suffix)}
 
 
@@ -82,7 +103,7 @@ class Linux:
         self.arch = arch
 
     def image(self, mode):
-        arguments = mode if mode != "bulk" else f"bulk {BULK_BYTES}"
+        arguments = {"bulk": f"bulk {BULK_BYTES}", "direct": "disk 1"}.get(mode, mode)
         return {"image": f"{LINUX}/vmlinux", "cmdline": f"{LINUX_CMDLINE} -- {arguments}",
                 "extra": ["-initrd", f"{LINUX}/initramfs.gz"]}
 
@@ -90,7 +111,7 @@ class Linux:
 class Guest:
     """One run of a guest under the counting plugin (or, for memory, without it)."""
 
-    def __init__(self, system, mode, machine=None, mem=256, plugin=True, rng=True):
+    def __init__(self, system, mode, machine=None, mem=256, plugin=True, rng=True, extra=()):
         self.directory = tempfile.TemporaryDirectory()
         self.marks_path = self.directory.name + "/marks"
         self.console_path = self.directory.name + "/console"
@@ -99,7 +120,7 @@ class Guest:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
         how = system.image(mode)
-        how["extra"] = [*how.get("extra", ()), "-accel", "tcg,thread=single", "-smp", "1",
+        how["extra"] = [*how.get("extra", ()), *extra, "-accel", "tcg,thread=single", "-smp", "1",
                         "-monitor", f"unix:{self.monitor_path},server,nowait"]
         if plugin:
             # With icount the guest's clocks follow its instructions, so a busy host changes nothing.
@@ -243,8 +264,38 @@ def bulk(system):
                 got += len(data)
         if got != BULK_BYTES:
             raise RuntimeError(f"{got} bytes of {BULK_BYTES}")
-        end = guest.wait_mark(BULK_END)[0]
-        return (end - guest.wait_mark(BULK_BEGIN)[0]) / BULK_BYTES
+        end = guest.wait_mark(END)[0]
+        return (end - guest.wait_mark(BEGIN)[0]) / BULK_BYTES
+
+
+def make_disk():
+    """An ext4 file system with a large file; a guest's changes are thrown away with its machine."""
+    path, tree = f"{OUT}/disk.img", f"{OUT}/disk"
+    if not os.path.exists(path):
+        os.makedirs(tree, exist_ok=True)
+        with open(tree + "/data", "wb") as file:
+            file.write(os.urandom(1 << 20) * DISK_MIB)
+        with open(path + ".new", "wb") as file:
+            file.truncate(DISK_MIB * 3 // 2 << 20)
+        subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", "-d", tree, path + ".new"], check=True)
+        os.unlink(tree + "/data")
+        os.rename(path + ".new", path)
+    return ["-drive", f"if=none,id=b0,format=raw,snapshot=on,file={path}", "-device", "virtio-blk-pci,drive=b0"]
+
+
+@functools.cache
+def disk(system, mode="disk"):
+    """Instructions that each phase of apps/bench/disk.c takes."""
+    phases = ["read", "read pages", "write pages", "write", "create"]
+    with Guest(system, mode, mem=DISK_MEM, extra=make_disk()) as guest:
+        ends = guest.wait_mark(END, len(phases))
+        begins = guest.wait_mark(BEGIN)
+    return {phase: end - begin for phase, begin, end in zip(phases, begins, ends)}
+
+
+def direct(system, phase, n):
+    """The same past Linux's page cache."""
+    return disk(system, "direct")[phase] / n if isinstance(system, Linux) else None
 
 
 def serves(system, mem):
@@ -285,6 +336,10 @@ def rows_for(arch, count):
     yield f"the same, mean of {BUSY} busy connections", lambda s: busy(s, count // 5)
     yield "one connection per request, instructions", lambda s: requests(s, "conn", count)
     yield "TCP send, instructions per byte", bulk
+    for what, phase, n in DISK_ROWS:
+        yield f"{what}, instructions", lambda s, p=phase, n=n: disk(s)[p] / n
+    for what, phase, n in DISK_ROWS[:2]:
+        yield f"{what}, O_DIRECT", lambda s, p=phase, n=n: direct(s, p, n)
     yield "least memory that serves 200 requests, MiB", lambda s: (
         least_memory(s, 1, 16) if isinstance(s, Virga) else least_memory(s, 40, 128))
     yield "memory per idle connection, bytes", idle_bytes
@@ -297,9 +352,11 @@ def show(value):
     return f"{value:.2f}" if isinstance(value, float) and value < 100 else f"{value:,.0f}"
 
 
-def table(arch, count, systems):
+def table(arch, count, systems, only):
     lines = ["| " + " | ".join(["what", *(s.name for s in systems)]) + " |", "| --- " * (len(systems) + 1) + "|"]
     for what, measure in rows_for(arch, count):
+        if only not in what:
+            continue
         values = [show(measure(system)) for system in systems]
         lines.append("| " + " | ".join([what, *values]) + " |")
         print(lines[-1], file=sys.stderr, flush=True)
@@ -322,6 +379,7 @@ def main():
     parser.add_argument("--arch", default="x86_64")
     parser.add_argument("--count", type=int, default=300, help="requests counted")
     parser.add_argument("--no-peer", action="store_true", help="Virga alone")
+    parser.add_argument("--only", default="", help="rows that contain this, not written")
     parser.add_argument("--write", action="store_true", help="into docs/performance.md")
     options = parser.parse_args()
     os.makedirs(OUT, exist_ok=True)
@@ -330,9 +388,9 @@ def main():
     if not options.no_peer and options.arch == "x86_64":
         subprocess.run(["tests/bench/build-linux", LINUX], check=True)
         systems.append(Linux(options.arch))
-    text = table(options.arch, options.count, systems)
+    text = table(options.arch, options.count, systems, options.only)
     print(text)
-    if options.write:
+    if options.write and not options.only:
         write_doc(options.arch, text)
 
 

@@ -2,7 +2,8 @@
  *   conn          accept, read one request, answer, close
  *   keep          epoll, keep-alive
  *   bulk BYTES    accept, read one request, send BYTES, close
- *   blk PATH N    N random 4 KiB O_DIRECT reads of PATH
+ *   disk DIRECT   what files on /dev/vda cost, an ext4 file system (apps/bench/disk.c);
+ *                 DIRECT 1: with O_DIRECT
  * Marker numbers: 1 first line of main, 2 listening, 3 one request done,
  * 4 bulk or blk begins, 5 bulk or blk done, 6 and 7 around a calibration loop.
  */
@@ -10,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <marker.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -17,10 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MARK(n) __asm__ volatile(".byte 0x0f,0x1f,0x80," #n ",0,0x4b,0x4d" ::: "memory")
+#include "apps/bench/disk.h"
 
 static uint64_t tsc(void) {
   uint32_t a, d;
@@ -125,27 +128,14 @@ static void serve_bulk(int s, uint64_t total) {
   }
 }
 
-static void read_blocks(const char *path, int n) {
-  static char block[4096] __attribute__((aligned(4096)));
-  uint32_t x = 12345;
-  int fd = open(path, O_RDONLY | O_DIRECT);
-  if (fd < 0)
-    die(path);
-  off_t size = lseek(fd, 0, SEEK_END);
-  uint32_t blocks = size / 4096;
-  uint64_t sum = 0;
-  printf("blk: %lld bytes\n", (long long)size);
-  fflush(stdout);
-  MARK(4);
-  for (int i = 0; i < n; i++) {
-    x = x * 1664525u + 1013904223u;
-    if (pread(fd, block, 4096, (off_t)((x >> 4) % blocks) * 4096) != 4096)
-      die("pread");
-    sum += *(uint64_t *)block;
-    MARK(3);
-  }
-  MARK(5);
-  printf("blk: sum %llx\n", (unsigned long long)sum);
+static void measure_disk(int direct) {
+  if (mount("/dev/vda", "/data", "ext4", 0, NULL) < 0)
+    die("mount");
+  int dir = open("/data", O_RDONLY | O_DIRECTORY);
+  if (dir < 0)
+    die("/data");
+  disk_measure(dir, direct ? O_DIRECT : 0);
+  puts("measured");
   fflush(stdout);
 }
 
@@ -163,8 +153,8 @@ int main(int argc, char **argv) {
     serve_keep(listen_on(8080));
   if (!strcmp(mode, "bulk"))
     serve_bulk(listen_on(8080), argc > 2 ? strtoull(argv[2], 0, 0) : 1 << 24);
-  if (!strcmp(mode, "blk")) {
-    read_blocks(argv[2], atoi(argv[3]));
+  if (!strcmp(mode, "disk")) {
+    measure_disk(argc > 2 && atoi(argv[2]));
     for (;;)
       pause();
   }
