@@ -7,7 +7,8 @@
 #include "kernel/elf_parse.h"
 #include "kernel/string.h"
 
-#define BATCH 16 /* symbols read at once */
+#define BATCH 16          /* symbols read at once */
+#define UNSIZED_MAX 65536 /* bytes */
 
 /* A part of the file, inside it. */
 struct part {
@@ -68,8 +69,8 @@ static bool better(const uint8_t *symbol, uint64_t vaddr, uint64_t best) {
       elf_read32(symbol + SYMBOL_NAME) == 0 || value > vaddr) {
     return false;
   }
-  /* A function in assembly may have no size: it reaches up to the next symbol. */
-  bool covers = size == 0 || vaddr - value < size;
+  /* A function in assembly may have no size: it reaches up to the next symbol, if one follows. */
+  bool covers = vaddr - value < (size != 0 ? size : UNSIZED_MAX);
   return covers && vaddr - value < best;
 }
 

@@ -133,6 +133,25 @@ void process_ended(struct process *p) {
     kfree(p);
 }
 
+bool process_sacrifice(void) {
+  struct process *largest = NULL;
+  size_t most = 0;
+  list_for_each(l, &all) {
+    struct process *p = container_of(l, struct process, all_link);
+    if (p == process_first || p->aspace == NULL || aspace_resident_pages(p->aspace) <= most)
+      continue;
+    largest = p;
+    most = aspace_resident_pages(p->aspace);
+  }
+  if (largest == NULL)
+    return false;
+  log_info("out of memory: process %u is killed, with %zu pages", largest->number, most);
+  process_kill(largest, SIGKILL, 0);
+  /* Its threads will not see user mode again; in the kernel they find nothing there. */
+  aspace_unmap(largest->aspace, USER_START, USER_END - USER_START);
+  return true;
+}
+
 /* ---- The descriptor -------------------------------------------------------------------------- */
 
 static void descriptor_close(struct file *f) {

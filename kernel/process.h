@@ -59,6 +59,9 @@ void process_kill(struct process *p, signal_t signal, exitcode_t exitcode);
 void process_stop(struct process *p);
 /* thread.c: the last thread of p is gone. For the first process: ends the machine. */
 void process_ended(struct process *p);
+/* Memory is short, and it is the first process that needs some: kills the largest of the others,
+ * whose pages are free at once. False: they have none. */
+bool process_sacrifice(void);
 uint64_t process_cpu_ns(struct process *p);
 /* Those alive, and those of them that are about to end. */
 size_t process_count(void);

@@ -308,6 +308,30 @@ static void test_killed_before_the_start(void **state) {
   machine_run(main_ends_in_a_fork);
 }
 
+/* Whoever has most goes, and its memory with it at once; the first process never. */
+static void main_sacrifices(void) {
+  fd_t small = fork_child(child_waits), large = fork_child(child_waits);
+  fd_t nothing = fork_child(child_waits);
+  me()->aspace->resident = 100;
+  process_of(small)->aspace->resident = 3;
+  process_of(large)->aspace->resident = 4;
+  CHECK(process_sacrifice());
+  CHECK(process_of(large)->exiting && process_of(large)->aspace->resident == 0);
+  CHECK(!process_of(small)->exiting);
+  CHECK(process_sacrifice());
+  CHECK(process_of(small)->exiting);
+  CHECK(!process_sacrifice());
+  CHECK(!process_of(nothing)->exiting);
+  expect_end(large, SIGKILL, 0);
+  expect_end(small, SIGKILL, 0);
+  CHECK(!process_sacrifice() && !me()->exiting);
+}
+
+static void test_sacrifice(void **state) {
+  (void)state;
+  machine_run(main_sacrifices);
+}
+
 static void main_churns(void) {
   for (int i = 0; i < 3000; i++) {
     signal_to_raise = SIGABRT;
@@ -338,6 +362,7 @@ int main(void) {
       cmocka_unit_test(test_a_process_that_holds_itself),
       cmocka_unit_test(test_all_end_with_the_first),
       cmocka_unit_test(test_killed_before_the_start),
+      cmocka_unit_test(test_sacrifice),
       cmocka_unit_test(test_no_leak),
   };
   return cmocka_run_group_tests(tests, fake_setup, NULL);
