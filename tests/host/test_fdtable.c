@@ -167,11 +167,71 @@ static void test_no_memory(void **state) {
   assert_int_equal(closed, 17);
 }
 
+/* What a child gets: all but poll sets, which know the numbers of one table. */
+static void test_copy_of_a_table(void **state) {
+  static struct file files[40];
+  struct fdtable copy;
+  struct fd_entry *entry;
+  begin();
+  for (fd_t i = 0; i < 40; i++)
+    add(&files[i], i);
+  assert_int_equal(fd_close(&table, 7), 0);
+  files[9].type = FILETYPE_POLL;
+  fdtable_init(&copy);
+  assert_int_equal(fdtable_copy(&copy, &table), 0);
+  assert_int_equal(copy.count, 38);
+  for (fd_t i = 0; i < 40; i++) {
+    bool there = i != 7 && i != 9;
+    assert_int_equal(fd_lookup(&copy, i, &entry), there ? 0 : EBADF);
+    assert_true(!there || (entry->file == &files[i] && entry->base == i));
+    assert_int_equal(files[i].refs, i == 7 ? 0 : there ? 2 : 1);
+  }
+  struct file first;
+  fd_t fd;
+  file_init(&first, &ops, FILETYPE_REGULAR_FILE, 0);
+  assert_int_equal(fd_install(&copy, &first, 0, 0, &fd), 0);
+  assert_int_equal(fd, 7);
+  fdtable_destroy(&copy);
+  assert_int_equal(closed, 1 + 1);
+  end();
+}
+
+static void test_copies_of_entries(void **state) {
+  static struct file files[2];
+  struct fdtable copy;
+  struct fd_entry *entry;
+  begin();
+  fd_t file = add(&files[0], 5), set = add(&files[1], 6);
+  files[1].type = FILETYPE_POLL;
+  fdtable_init(&copy);
+  assert_int_equal(fd_copy(&copy, &table, 17), EBADF);
+  assert_int_equal(fd_copy(&copy, &table, set), EINVAL);
+  world_allocations_left = 0;
+  assert_int_equal(fd_copy(&copy, &table, file), ENOMEM);
+  assert_int_equal(fdtable_copy(&copy, &table), ENOMEM);
+  world_allocations_left = -1;
+  assert_int_equal(files[0].refs, 1);
+  for (fd_t i = 0; i < 3; i++) {
+    assert_int_equal(fd_copy(&copy, &table, file), 0);
+    assert_int_equal(fd_lookup(&copy, i, &entry), 0);
+    assert_true(entry->file == &files[0] && entry->base == 5 && entry->inheriting == 0x77);
+  }
+  assert_int_equal(files[0].refs, 4);
+  fdtable_destroy(&copy);
+  assert_int_equal(files[0].refs, 1);
+  end();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_lowest_number), cmocka_unit_test(test_errors),
-      cmocka_unit_test(test_watchers),      cmocka_unit_test(test_replace),
-      cmocka_unit_test(test_full),          cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_lowest_number),
+      cmocka_unit_test(test_errors),
+      cmocka_unit_test(test_watchers),
+      cmocka_unit_test(test_replace),
+      cmocka_unit_test(test_full),
+      cmocka_unit_test(test_no_memory),
+      cmocka_unit_test(test_copy_of_a_table),
+      cmocka_unit_test(test_copies_of_entries),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
