@@ -48,11 +48,13 @@ $(SDK_MUSL_HEADERS): $(SDK_MUSL)/.fetched
 	$(Q)touch $@
 
 SDK_OWN_HEADERS := $(wildcard sdk/include/*.h) argdata/argdata.h
+SDK_SYS_HEADERS := $(wildcard sdk/include/sys/*.h)
 SDK_ABI_HEADERS := abi/cloudabi.h abi/retired.h abi/errno.def abi/syscalls.def
 
-$(SDK_HEADERS): $(SDK_MUSL_HEADERS) $(SDK_OWN_HEADERS) $(SDK_ABI_HEADERS) sdk/gen-syscalls.awk
+$(SDK_HEADERS): $(SDK_MUSL_HEADERS) $(SDK_OWN_HEADERS) $(SDK_SYS_HEADERS) $(SDK_ABI_HEADERS) sdk/gen-syscalls.awk
 	$(Q)mkdir -p $(@D)/abi
 	$(Q)cp $(SDK_OWN_HEADERS) $(@D)
+	$(Q)cp $(SDK_SYS_HEADERS) $(@D)/sys
 	$(Q)cp $(SDK_ABI_HEADERS) $(@D)/abi
 	$(Q)awk -f sdk/gen-syscalls.awk abi/syscalls.def > $(@D)/cloudabi_syscalls.h
 	$(Q)touch $@

@@ -22,6 +22,15 @@ extern "C" {
 /* The argument data stays valid for the life of the program. */
 void program_main(const argdata_t *);
 
+/* Runs another executable in the place of this program: it gets this argument data and the
+ * descriptors in it, and no others. Returns an error number if that fails; this program is as it
+ * was. */
+int program_exec(int fd, const argdata_t *);
+
+/* Runs one in a process of its own and returns a descriptor of it, or -1 and errno. What can be
+ * done with it is in <sys/procdesc.h>; closing it ends the process. */
+int program_spawn(int fd, const argdata_t *);
+
 /* The argument data as it was handed over, encoded. */
 void program_get_raw_argdata(const void **, size_t *);
 

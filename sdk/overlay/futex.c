@@ -68,6 +68,13 @@ void __futex_unlock(void) {
     cloudabi_sys_lock_unlock(&__futex_lock_word, CLOUDABI_SCOPE_PRIVATE);
 }
 
+void __futex_reset(void) {
+  __futex_lock_word = CLOUDABI_LOCK_UNLOCKED;
+  first = NULL;
+  last = &first;
+  waiters = 0;
+}
+
 /* Takes the waiter at that place off the list. */
 static struct waiter *detach(struct waiter **place) {
   struct waiter *waiter = *place;

@@ -101,6 +101,12 @@ HIDDEN long __futex_wake_locked(volatile int *address, int count);
 /* Makes the wait of that thread, if it waits, end with EINTR. */
 HIDDEN void __futex_interrupt(cloudabi_tid_t tid);
 
+/* In a new process, whose only thread holds the lock: nobody waits, and the lock is free. */
+HIDDEN void __futex_reset(void);
+
+/* signal.c: a CloudABI signal's number in libc. */
+HIDDEN int __signal_to_linux(cloudabi_signal_t signal);
+
 /* thread.c: what this thread needs to know of itself. */
 struct overlay_thread {
   cloudabi_tid_t tid;

@@ -27,6 +27,13 @@ static const unsigned char numbers[_NSIG] = {
     [SIGXCPU] = CLOUDABI_SIGXCPU, [SIGXFSZ] = CLOUDABI_SIGXFSZ,
 };
 
+int __signal_to_linux(cloudabi_signal_t signal) {
+  for (int i = 0; i < _NSIG; ++i)
+    if (numbers[i] == signal)
+      return i;
+  return 0;
+}
+
 static void handle(const struct k_sigaction *action, int signal) {
   siginfo_t info = {.si_signo = signal, .si_code = SI_TKILL};
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import abi
 from machine import ARCHS, Machine, compile_guest, make_image, qemu_status
 
 VARIANT = "-debug-ubsan"
@@ -103,3 +104,16 @@ def test_pipes(program, tmp_path):
 def test_a_child_that_dies_closes_its_sockets(program, tmp_path):
     end, console = run(program, "broken-pipe", 0, tmp_path / "image")
     assert end[1:] == (42, "exit status 42"), console[-3000:]
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_the_sdks_processes(arch, tmp_path):
+    """program_spawn, program_exec, pdfork and pdwait."""
+    abi.make_tree(tmp_path)
+    path = compile_guest(arch, "tests/guest/spawn.c", tmp_path / "spawn", ["-Wextra"])
+    image = make_image(arch, path, abi.config(("dir", "self")) + "role: parent\n", tmp_path / "image", VARIANT)
+    with Machine(arch, image) as machine:
+        assert machine.wait_end()[1:] == (0, "exit status 0"), machine.console[-3000:]
+        lines = machine.console.splitlines()
+    assert [line for line in lines if line.startswith("FAIL")] == []
+    assert f"checks {sum(line.startswith('ok ') for line in lines)}" in lines
