@@ -192,7 +192,8 @@ errno_t sys_mem_sync(struct thread *t, void *mapping, size_t mapping_len, msflag
   return mapping_len == 0 ? 0 : aspace_sync(t->process->aspace, va, mapping_len);
 }
 
-/* Retired (reference 9.2). Memory never leaves for a disk, so that it is all locked. */
+/* Retired (reference 9.2). Only pages that a file has, too, ever leave memory, and they come back
+ * by themselves: there is nothing to lock. */
 errno_t sys_mem_lock(struct thread *t, const void *mapping, size_t mapping_len) {
   return check_mapped(t, mapping, mapping_len) == 0 ? 0 : ENOMEM;
 }

@@ -200,6 +200,20 @@ static void check_protect(void) {
   cloudabi_sys_mem_unmap(p, 5 * RAW_PAGE);
 }
 
+/* Retired. */
+static void check_lock(void) {
+  uint8_t *p = raw_memory(2 * RAW_PAGE);
+  check_err("mem_lock", "mapped memory", cloudabi_sys_mem_lock(p, 2 * RAW_PAGE), 0);
+  check_err("mem_unlock", "mapped memory", cloudabi_sys_mem_unlock(p, 2 * RAW_PAGE), 0);
+  cloudabi_sys_mem_unmap(p + RAW_PAGE, RAW_PAGE);
+  check_err("mem_lock", "unmapped memory", cloudabi_sys_mem_lock(p, 2 * RAW_PAGE), CLOUDABI_ENOMEM);
+  check_err("mem_unlock", "unmapped memory", cloudabi_sys_mem_unlock(p, 2 * RAW_PAGE),
+            CLOUDABI_ENOMEM);
+  check_err("mem_lock", "the kernel", cloudabi_sys_mem_lock((void *)0xffffffff80000000, RAW_PAGE),
+            CLOUDABI_ENOMEM);
+  cloudabi_sys_mem_unmap(p, RAW_PAGE);
+}
+
 static void check_advise(void) {
   uint8_t *p = raw_memory(2 * RAW_PAGE);
   char what[40];
@@ -365,6 +379,7 @@ void program_main(const argdata_t *ad) {
   check_unmap();
   check_protect();
   check_advise();
+  check_lock();
   check_file();
   check_much();
   check_end();

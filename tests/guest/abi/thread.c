@@ -1,5 +1,6 @@
 /*
- * thread_create, thread_exit, thread_yield, from inside: {out: fd}. Reference 1.5 and 4.2.
+ * thread_create, thread_exit, thread_yield and the retired thread_tcb_set, from inside: {out: fd}.
+ * Reference 1.5, 4.2 and 9.2.
  *
  * What a new thread's registers hold is in start.c.
  */
@@ -146,6 +147,29 @@ static void check_sharing(void) {
   raw_join(&t[1]);
 }
 
+/* ---- The thread pointer ---------------------------------------------------------------------- */
+
+static const uint64_t word[1];
+static cloudabi_errno_t tcb_error;
+static bool tcb_shown;
+
+static void set_tcb(struct raw_thread *t) {
+  tcb_error = cloudabi_sys_thread_tcb_set((void *)(uintptr_t)word);
+  tcb_shown = machine_tcb_is(word);
+  t->step = 1;
+}
+
+static void check_tcb(void) {
+  struct raw_thread t;
+  check_err("thread_tcb_set", "a thread for it", raw_spawn(&t, set_tcb, NULL), 0);
+  raw_until(&t.step, 1);
+  raw_join(&t);
+  check_err("thread_tcb_set", "an address of the program", tcb_error, 0);
+  check("thread_tcb_set", "is the thread pointer afterwards", tcb_shown);
+  check_err("thread_tcb_set", "the kernel", cloudabi_sys_thread_tcb_set((void *)0xffff800000000000),
+            CLOUDABI_EFAULT);
+}
+
 void program_main(const argdata_t *ad) {
   check_begin(ad);
   check_create();
@@ -153,5 +177,6 @@ void program_main(const argdata_t *ad) {
   check_refusals();
   check_exit();
   check_sharing();
+  check_tcb();
   check_end();
 }
