@@ -173,6 +173,8 @@ run-gdb: image-elf
 
 # ---- Tests ---------------------------------------------------------------------------
 
+include tests/guest/sqlite/sqlite.mk
+
 HOST_TESTS := $(patsubst tests/host/%.c,$(HOSTDIR)/tests/%,$(sort $(wildcard tests/host/test_*.c)))
 FUZZERS := $(patsubst tests/host/%.c,$(HOSTDIR)/tests/%,$(sort $(wildcard tests/host/fuzz_*.c)))
 SAN_CFLAGS := -std=gnu17 -g -O1 -fno-sanitize-recover=all -DHOST -I. -Iarch/host -Wall -Wextra -Werror \
@@ -198,7 +200,7 @@ $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call unit_rule,$(t),)))
 $(foreach t,$(notdir $(FUZZERS)),$(eval $(call unit_rule,$(t),$(comma)fuzzer)))
 
 .PHONY: test-programs guest-programs
-guest-programs: kernel $(APP_ELFS)
+guest-programs: kernel $(APP_ELFS) $(SQLITE_PROGRAMS)
 test-programs: $(HOST_TESTS) $(FUZZERS) $(MKIMAGE) guest-programs
 	@for arch in $(filter-out $(ARCH),$(TEST_ARCHS)); do \
 	  $(MAKE) --no-print-directory ARCH=$$arch guest-programs || exit 1; done
