@@ -15,8 +15,10 @@
 #define BUCKETS 256      /* a power of two */
 #define BUFFERS_MAX 1024 /* and a sixteenth of memory */
 
-errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, uint64_t blocks) {
+errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, uint64_t blocks,
+                    bcache_damaged *damaged) {
   *c = (struct bcache){.dev = dev,
+                       .damaged = damaged,
                        .block_bytes = block_bytes,
                        .blocks = blocks,
                        .bucket_mask = BUCKETS - 1,
@@ -57,8 +59,15 @@ void bcache_drop_clean(struct bcache *c) {
 }
 
 void bcache_destroy(struct bcache *c) {
-  bcache_drop_clean(c);
-  ASSERT(c->count == 0);
+  for (size_t i = 0; i <= c->bucket_mask; i++) {
+    while (c->buckets[i] != NULL) {
+      struct buf *b = c->buckets[i];
+      ASSERT(b->refs == 0);
+      c->buckets[i] = b->next;
+      kfree(b->data);
+      kfree(b);
+    }
+  }
   kfree(c->buckets);
 }
 
@@ -107,16 +116,16 @@ static errno_t add(struct bcache *c, uint64_t block, enum buf_kind kind, struct 
 }
 
 /* The one in memory, if there is one; of another kind so far, it has to be checked again. EIO: it
- * is in use as such. */
+ * is in use as such, which is damage. */
 static errno_t find_as(struct bcache *c, uint64_t block, enum buf_kind kind, struct buf **out) {
   *out = NULL;
   if (block >= c->blocks)
-    return EIO;
+    return c->damaged(c, block, "a block outside of the file system");
   struct buf *b = buf_find(c, block);
   if (b != NULL && b->kind != kind) {
     if (b->refs > 1) {
       buf_put(b);
-      return EIO;
+      return c->damaged(c, block, "a block that is used in two ways");
     }
     b->kind = kind;
     b->verified = false;

@@ -53,8 +53,12 @@ struct buf {
   struct list tx;   /* in the journal's list by state */
 };
 
+/* A block was asked for that can't be had as what it is to be; tells of it and returns EIO. */
+typedef errno_t bcache_damaged(struct bcache *c, uint64_t block, const char *what);
+
 struct bcache {
   struct blkdev *dev;
+  bcache_damaged *damaged;
   uint32_t block_bytes;
   uint64_t blocks; /* of the file system; none beyond them is read */
   struct buf **buckets;
@@ -64,8 +68,9 @@ struct bcache {
 };
 
 /* ENOMEM. */
-errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, uint64_t blocks);
-/* Nothing is dirty or referenced any more. */
+errno_t bcache_init(struct bcache *c, struct blkdev *dev, uint32_t block_bytes, uint64_t blocks,
+                    bcache_damaged *damaged);
+/* Nothing is referenced any more. What is still dirty is lost: the disk failed, or was damaged. */
 void bcache_destroy(struct bcache *c);
 
 /* Forgets the clean ones that nobody holds: the disk was written past the cache. */

@@ -152,8 +152,8 @@ static inline struct einode *einode_of(struct vnode *v) {
 
 /* vnode_ops.release. */
 void ext4_release(struct vnode *v);
-/* Deletes and writes what was left to do. Without a lock. */
-void ext4_reap(struct ext4 *fs);
+/* Deletes and writes what was left to do; false: nothing could be. Without a lock. */
+bool ext4_reap(struct ext4 *fs);
 
 /* ---- map.c, over extent*.c and blockmap*.c --------------------------------------------------- */
 

@@ -82,6 +82,8 @@ static const char *fault_of(const struct ext4 *fs, const struct einode *ino) {
   if (ino->vnode.type == FILETYPE_DIRECTORY &&
       (ino->size_bytes == 0 || ino->size_bytes % fs->block_bytes != 0))
     return "a directory that is no whole number of blocks";
+  if (ino->vnode.type == FILETYPE_DIRECTORY && ino->size_bytes >> fs->block_shift > fs->blocks)
+    return "a directory that is larger than the file system";
   return NULL;
 }
 

@@ -142,33 +142,35 @@ void ext4_release(struct vnode *v) {
   }
 }
 
-/* Writes what is left of an inode that nobody refers to, with a reference of its own meanwhile. */
-static void finish(struct einode *ino) {
+/* Writes what is left of an inode that nobody refers to, with a reference of its own meanwhile; if
+ * somebody finds it before it is deleted, it waits for the next time. False: it still has something
+ * to do. */
+static bool finish(struct einode *ino) {
   struct ext4 *fs = ino->fs;
-  if (ino->links == 0) {
-    pagecache_resize(&ino->pages, 0);
-    mutex_lock(&fs->lock);
-    errno_t e = ino->vnode.refs == 1 ? delete (ino) : 0;
-    mutex_unlock(&fs->lock);
-    if (e == 0)
-      ino->links = EINODE_DELETED;
-  } else {
-    ext4_file_writeback(ino);
-  }
+  if (ino->links > 0)
+    return ext4_file_writeback(ino) == 0 && ino->pages.tree.dirty == 0;
+  pagecache_resize(&ino->pages, 0);
+  mutex_lock(&fs->lock);
+  if (ino->vnode.refs == 1 && delete (ino) == 0)
+    ino->links = EINODE_DELETED;
+  mutex_unlock(&fs->lock);
+  return ino->links == EINODE_DELETED;
 }
 
-void ext4_reap(struct ext4 *fs) {
+bool ext4_reap(struct ext4 *fs) {
   struct list todo;
+  bool progress = false;
   list_init(&todo);
   while (!list_empty(&fs->idle))
     list_push_back(&todo, list_pop_front(&fs->idle));
   while (!list_empty(&todo)) {
     struct einode *ino = container_of(list_pop_front(&todo), struct einode, idle);
     vnode_ref(&ino->vnode);
-    finish(ino);
+    progress = finish(ino) || progress;
     if (ino->links == EINODE_DELETED)
       einode_forget(ino);
     else
       vnode_unref(&ino->vnode);
   }
+  return progress;
 }

@@ -257,22 +257,6 @@ static errno_t fail(struct ext4 *fs, errno_t e) {
   return e;
 }
 
-static void freed_release(struct journal *j) {
-  while (j->committing_freed != NULL) {
-    struct freed_run *f = j->committing_freed;
-    j->committing_freed = f->next;
-    kfree(f);
-  }
-}
-
-static void revoked_free(struct tx *t) {
-  while (t->revoked != NULL) {
-    struct revoked *r = t->revoked;
-    t->revoked = r->next;
-    kfree(r);
-  }
-}
-
 /* With j->busy, without the lock. ENOMEM: nothing has happened. */
 static errno_t commit(struct ext4 *fs, struct journal *j) {
   struct commit c = {.fs = fs, .j = j, .last = &c.first};
@@ -297,8 +281,8 @@ static errno_t commit(struct ext4 *fs, struct journal *j) {
     e = write_home(fs, j);
     mutex_unlock(&fs->lock);
   }
-  freed_release(j);
-  revoked_free(&c.tx);
+  freed_free(&j->committing_freed);
+  revoked_free(&c.tx.revoked);
   frozen_free(&c);
   kfree(c.block);
   return e == 0 ? 0 : fail(fs, e);

@@ -77,6 +77,8 @@ static void take_features(struct journal *j) {
 static errno_t open_log(struct ext4 *fs, struct journal *j, const char **why) {
   uint32_t number = fs->super.s_journal_inum;
   errno_t e = einode_get(fs, number, &j->file);
+  if (e == 0 && j->file->size_bytes >> fs->block_shift > fs->blocks)
+    e = ext4_corrupt(fs, number, 0, "a journal that is larger than the file system");
   if (e == 0)
     e = map_file(fs, j, (uint32_t)(j->file->size_bytes >> fs->block_shift));
   if (e != 0)
@@ -112,7 +114,28 @@ static void tx_init(struct tx *t, uint32_t id) {
   list_init(&t->ordered);
 }
 
+void freed_free(struct freed_run **list) {
+  while (*list != NULL) {
+    struct freed_run *f = *list;
+    *list = f->next;
+    kfree(f);
+  }
+}
+
+void revoked_free(struct revoked **list) {
+  while (*list != NULL) {
+    struct revoked *r = *list;
+    *list = r->next;
+    kfree(r);
+  }
+}
+
 void journal_free(struct journal *j) {
+  while (!list_empty(&j->running.ordered))
+    vnode_unref(&container_of(list_pop_front(&j->running.ordered), struct einode, ordered)->vnode);
+  freed_free(&j->running.freed);
+  freed_free(&j->committing_freed);
+  revoked_free(&j->running.revoked);
   if (j->file != NULL)
     vnode_unref(&j->file->vnode);
   kfree(j->super_block);

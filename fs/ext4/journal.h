@@ -23,7 +23,8 @@ struct journal;
  * it is empty. Without a journal (ext2) there is one that logs nothing. EIO; EINVAL with `why`: a
  * journal that we don't understand. */
 errno_t journal_open(struct ext4 *fs, bool replay, struct journal **journal, const char **why);
-/* Frees it; what it holds is lost to memory, not to the disk. */
+/* Frees it; what it holds is lost to memory, not to the disk. The changed buffers stay in the
+ * cache, which goes next. */
 void journal_free(struct journal *j);
 
 /* Buffers that the running transaction may hold, or a sixteenth of memory. */

@@ -63,6 +63,11 @@ struct journal {
   struct waitq idle;      /* woken when busy or barrier ends */
 };
 
+/* ---- journal.c ------------------------------------------------------------------------------- */
+
+void freed_free(struct freed_run **list);
+void revoked_free(struct revoked **list);
+
 /* ---- jlog.c ---------------------------------------------------------------------------------- */
 
 /* The disk's block that holds block `at` of the journal's file; 0: none. */

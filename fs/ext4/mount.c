@@ -38,14 +38,16 @@ static errno_t mark_in_use(struct ext4 *fs) {
   return super_write_now(fs);
 }
 
-/* Deletes and writes all that there is to do; a commit may leave more of it. */
+/* Deletes and writes all that there is to do; a commit may leave more of it. EIO: also if something
+ * is left that can't be done. */
 static errno_t settle(struct ext4 *fs) {
+  bool stuck = false;
   errno_t e = 0;
   do {
-    ext4_reap(fs);
+    stuck = !list_empty(&fs->idle) && !ext4_reap(fs);
     e = journal_checkpoint(fs);
-  } while (e == 0 && !list_empty(&fs->idle));
-  return e;
+  } while (e == 0 && !stuck && !list_empty(&fs->idle));
+  return e == 0 && stuck ? EIO : e;
 }
 
 static errno_t mark_clean(struct ext4 *fs) {
@@ -81,9 +83,13 @@ static errno_t prepare(struct ext4 *fs, const char **why) {
   return e;
 }
 
+/* What could not be written is given up. */
 static void mount_free(struct ext4 *fs) {
+  fs->failed = true;
   if (fs->journal != NULL)
     journal_free(fs->journal);
+  while (!list_empty(&fs->idle))
+    einode_forget(container_of(list_pop_front(&fs->idle), struct einode, idle));
   bcache_destroy(&fs->cache);
   kfree(fs);
 }
@@ -103,6 +109,10 @@ static errno_t root_get(struct ext4 *fs, struct vnode **root, const char **why) 
   return e;
 }
 
+static errno_t damaged_block(struct bcache *c, uint64_t block, const char *what) {
+  return ext4_corrupt(container_of(c, struct ext4, cache), 0, block, what);
+}
+
 errno_t ext4_mount(struct blkdev *dev, bool read_only, struct vnode **root, const char **why) {
   static uint64_t last_device;
   struct ext4 *fs = kzalloc(sizeof *fs);
@@ -120,7 +130,7 @@ errno_t ext4_mount(struct blkdev *dev, bool read_only, struct vnode **root, cons
   *why = "the disk can only be read, and the configuration wants to write";
   errno_t e = dev->read_only && !read_only ? EROFS : super_read(fs, why);
   if (e == 0)
-    e = bcache_init(&fs->cache, dev, fs->block_bytes, fs->blocks);
+    e = bcache_init(&fs->cache, dev, fs->block_bytes, fs->blocks, damaged_block);
   if (e != 0) {
     kfree(fs);
     return e;
