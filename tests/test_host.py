@@ -4,17 +4,24 @@
 """
 import glob
 import os
+import re
 import subprocess
 
 import pytest
 
 TESTS = "build/host/tests"
 SOURCES = "tests/host"
-FUZZ_RUNS = 20000
+FUZZ = "-runs=20000 -max_len=4096"  # or what a fuzzer says in a line "// fuzz: …"
 
 
 def names(prefix):
     return sorted(os.path.basename(path)[:-2] for path in glob.glob(f"{SOURCES}/{prefix}_*.c"))
+
+
+def fuzz_options(name):
+    with open(f"{SOURCES}/{name}.c") as file:
+        found = re.search(r"^// fuzz: (.*)$", file.read(), re.M)
+    return (found[1] if found else FUZZ).split()
 
 
 def check(command):
@@ -30,5 +37,5 @@ def test_unit(name):
 
 @pytest.mark.parametrize("name", names("fuzz"))
 def test_fuzz(name, tmp_path):
-    check([f"{TESTS}/{name}", "-seed=1", f"-runs={FUZZ_RUNS}", "-max_len=4096", "-rss_limit_mb=4096",
+    check([f"{TESTS}/{name}", "-seed=1", *fuzz_options(name), "-timeout=60", "-rss_limit_mb=4096",
            f"-artifact_prefix={tmp_path}/"])

@@ -25,14 +25,20 @@ uint64_t clock_monotonic_ns(void) {
   return fixture_now_ns += 1000;
 }
 
+static char fixture_line[300];  /* what was logged last */
+static unsigned fixture_errors; /* how many lines of LOG_ERROR there were */
+static bool fixture_quiet;
+
 void log_printf(enum log_level level, const char *format, ...) {
   va_list ap;
   if (level > LOG_WARN)
     return;
   va_start(ap, format);
-  vprintf(format, ap);
+  vsnprintf(fixture_line, sizeof fixture_line, format, ap);
   va_end(ap);
-  printf("\n");
+  fixture_errors += level == LOG_ERROR;
+  if (!fixture_quiet)
+    printf("%s\n", fixture_line);
 }
 
 void journal_changed(struct ext4 *fs) {
@@ -57,18 +63,22 @@ static const char *fixture_file(void) {
 }
 
 /* A new file system, made with these options of mkfs.ext4, in `disk`. */
-static void fixture_mkfs(unsigned mib, const char *options) {
-  char command[300];
+static void fixture_mkfs_kib(unsigned kib, const char *options) {
+  char command[400];
   snprintf(command, sizeof command,
-           "rm -f %s && truncate -s %uM %s && mkfs.ext4 -q -F %s %s >%s.out 2>&1", fixture_file(),
-           mib, fixture_file(), options, fixture_file(), fixture_file());
+           "rm -f %s && truncate -s %uK %s && mkfs.ext4 -q -F %s %s >%s.out 2>&1", fixture_file(),
+           kib, fixture_file(), options, fixture_file(), fixture_file());
   assert_int_equal(system(command), 0);
   assert_true(disk_load(&disk, fixture_file()));
 }
 
+static inline void fixture_mkfs(unsigned mib, const char *options) {
+  fixture_mkfs_kib(mib * 1024, options);
+}
+
 /* Runs e2fsck on what is on the disk; its status, and in *words whether it said more than it always
  * does. */
-static int fixture_e2fsck(const char *options, bool *words) {
+static inline int fixture_e2fsck(const char *options, bool *words) {
   char command[200], line[300];
   unsigned lines = 0;
   assert_true(disk_save(&disk, fixture_file()));
@@ -87,7 +97,7 @@ static int fixture_e2fsck(const char *options, bool *words) {
 }
 
 /* e2fsck has not a word to say about what is on the disk. */
-static void fixture_fsck(const char *what) {
+static inline void fixture_fsck(const char *what) {
   bool words;
   if (fixture_e2fsck("-fn", &words) != 0 || words)
     fail_msg("e2fsck complains: %s\n%s", what, fixture_words);
@@ -105,7 +115,7 @@ static inline void fixture_fsck_repairs(const char *what) {
   disk_free(&after);
 }
 
-static int fixture_remove(void **state) {
+static inline int fixture_remove(void **state) {
   char command[200];
   (void)state;
   snprintf(command, sizeof command, "rm -f %s %s.out", fixture_file(), fixture_file());
