@@ -124,11 +124,17 @@ static errno_t fault_once(struct aspace *as, uintptr_t va, unsigned access) {
 }
 
 errno_t aspace_fault(struct aspace *as, uintptr_t va, unsigned access) {
-  errno_t e = fault_once(as, va, access);
-  if (e == ENOMEM && pagecache_make_room(PAGE_RESERVE))
+  bool made_room = false;
+  errno_t e;
+  do {
     e = fault_once(as, va, access);
-  while (e == EAGAIN)
-    e = fault_once(as, va, access);
+    if (e == ENOMEM && !made_room && pagecache_make_room(PAGE_RESERVE)) {
+      made_room = true;
+      e = EAGAIN;
+    } else {
+      made_room = false;
+    }
+  } while (e == EAGAIN);
   return e;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "arch/arch.h"
 #include "kernel/aspace.h"
+#include "kernel/pagecache.h"
 #include "kernel/process.h"
 #include "kernel/thread.h"
 
@@ -20,11 +21,13 @@ bool fault_page(uintptr_t va, unsigned access) {
     return false;
   }
   /* The machine ends with its first process: rather any other one ends, and if that one needs the
-   * memory itself, it does. */
+   * memory itself, it does. Before that files' pages are written, so that they may go. */
+  errno_t e;
   do
-    last = aspace_fault(p->aspace, va, access);
-  while (last == ENOMEM && p == process_first && process_sacrifice());
-  return last == 0;
+    e = aspace_fault(p->aspace, va, access);
+  while (e == ENOMEM && (pagecache_write_some() || (p == process_first && process_sacrifice())));
+  last = e; /* not before: others may fault while this one sleeps */
+  return e == 0;
 }
 
 signal_t fault_last_signal(void) {

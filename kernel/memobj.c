@@ -32,6 +32,8 @@ void memobj_unref(struct memobj *obj) {
   ASSERT(obj->refs > 0);
   if (--obj->refs == 0)
     obj->ops->destroy(obj);
+  else if (obj->refs == 1 && obj->ops->alone != NULL)
+    obj->ops->alone(obj);
 }
 
 static errno_t bytes_copy(struct bytes *b, size_t offset, void **copy) {

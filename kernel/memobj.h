@@ -29,6 +29,8 @@ struct memobj_ops {
   /* Writes what was changed in [offset, offset + len) to the medium, for mem_sync. NULL: there is
    * none. May sleep. EIO. */
   errno_t (*sync)(struct memobj *obj, uint64_t offset, uint64_t len);
+  /* One reference is left. May drop it; does not sleep. NULL: nothing is to be done. */
+  void (*alone)(struct memobj *obj);
   void (*destroy)(struct memobj *obj);
 };
 

@@ -18,14 +18,27 @@
  * first. */
 static struct list refillable = LIST_INIT(refillable);
 
-#define RECLAIM_BATCH 64
+/* How many pages go at a time where one is wanted: a round may have to pass over all there are. */
+static size_t batch(void) {
+  return page_total() / 64 + 16;
+}
 
-/* Lets go of up to n clean pages that nobody maps, from where the last round ended. */
-static size_t reclaim_from(struct pagecache *pc, size_t n) {
+/* Whether a page is clean and nobody has it; with `mapped` it is taken out of mappings first. */
+static bool may_go(struct pagecache *pc, uint64_t index, bool mapped) {
+  const void *page = pagetree_get(&pc->tree, index);
+  if (pagetree_is_dirty(&pc->tree, index))
+    return false;
+  if (mapped && page_refs(page) > 1)
+    memobj_revoke(&pc->obj, index << PAGE_SHIFT, PAGE_SIZE);
+  return page_refs(page) == 1;
+}
+
+/* Lets go of up to n pages, from where the last round ended. */
+static size_t reclaim_from(struct pagecache *pc, size_t n, bool mapped) {
   size_t freed = 0;
   uint64_t index = pc->reclaim_at;
   while (freed < n && pagetree_next(&pc->tree, &index)) {
-    if (!pagetree_is_dirty(&pc->tree, index) && page_refs(pagetree_get(&pc->tree, index)) == 1) {
+    if (may_go(pc, index, mapped)) {
       pagetree_drop(&pc->tree, index, index + 1);
       freed++;
     }
@@ -35,29 +48,55 @@ static size_t reclaim_from(struct pagecache *pc, size_t n) {
   return freed;
 }
 
-static void reclaim(size_t n) {
+static size_t reclaim_round(size_t n, bool mapped) {
   struct list *last = refillable.prev;
   size_t freed = 0;
   while (freed < n && !list_empty(&refillable)) {
     struct list *l = list_pop_front(&refillable);
     list_push_back(&refillable, l);
-    freed += reclaim_from(container_of(l, struct pagecache, refillable), n - freed);
+    freed += reclaim_from(container_of(l, struct pagecache, refillable), n - freed, mapped);
     if (l == last)
       break;
   }
+  return freed;
+}
+
+/* The same of all caches in turn; those that are mapped only if there are not enough others. */
+static void reclaim(size_t n) {
+  size_t freed = reclaim_round(n, false);
+  if (freed < n)
+    reclaim_round(n - freed, true);
 }
 
 bool pagecache_make_room(size_t n) {
-  if (page_free_count() < n)
-    reclaim(n - page_free_count());
+  size_t free = page_free_count();
+  if (free < n)
+    reclaim(n - free > batch() ? n - free : batch());
   return page_free_count() >= n;
+}
+
+bool pagecache_write_some(void) {
+  struct pagecache *most = NULL;
+  list_for_each(l, &refillable) {
+    struct pagecache *pc = container_of(l, struct pagecache, refillable);
+    if (pc->tree.dirty > (most != NULL ? most->tree.dirty : 0))
+      most = pc;
+  }
+  if (most == NULL || most->ops->sync == NULL)
+    return false;
+  size_t dirty = most->tree.dirty;
+  memobj_ref(&most->obj);
+  most->ops->sync(most, 0, UINT64_MAX); /* one that fails leaves its pages dirty */
+  bool less = most->tree.dirty < dirty;
+  memobj_unref(&most->obj);
+  return less;
 }
 
 /* Whether there is memory for one more page. What can be read again leaves an eighth of all to
  * programs. */
 static bool have_room(const struct pagecache *pc) {
   if (pc->ops->fill != NULL && page_free_count() <= page_total() / 8)
-    reclaim(RECLAIM_BATCH);
+    reclaim(batch());
   return pagecache_make_room(PAGE_RESERVE + 1);
 }
 
@@ -78,8 +117,10 @@ static void drop_from(struct pagecache *pc, uint64_t first) {
 
 /* A page with what belongs at `index`, not in the tree yet, and charged. */
 static errno_t page_make(struct pagecache *pc, uint64_t index, void **page) {
-  if (!have_room(pc))
-    return ENOMEM;
+  bool may_sleep = pc->ops->fill != NULL;
+  while (!have_room(pc))
+    if (!may_sleep || !pagecache_write_some())
+      return ENOMEM;
   errno_t e = pc->ops->charge != NULL ? pc->ops->charge(pc) : 0;
   if (e != 0)
     return e;
@@ -303,8 +344,14 @@ static void destroy(struct memobj *obj) {
     pc->ops->destroy(pc);
 }
 
+static void alone(struct memobj *obj) {
+  struct pagecache *pc = container_of(obj, struct pagecache, obj);
+  if (pc->ops->alone != NULL)
+    pc->ops->alone(pc);
+}
+
 static const struct memobj_ops memobj_ops = {
-    .get_page = get_page, .sync = sync, .destroy = destroy};
+    .get_page = get_page, .sync = sync, .alone = alone, .destroy = destroy};
 
 void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops) {
   *pc = (struct pagecache){.ops = ops};

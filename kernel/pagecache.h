@@ -35,6 +35,9 @@ struct pagecache_ops {
   /* Writes what was changed in [offset, offset + len) to the medium, for mem_sync. May sleep; EIO.
    */
   errno_t (*sync)(struct pagecache *pc, uint64_t offset, uint64_t len);
+  /* The owner's is the only reference that is left: nobody maps it any more. May drop that one
+   * too; does not sleep. */
+  void (*alone)(struct pagecache *pc);
   /* The last reference went; the pages are gone. Frees what embeds it. Does not sleep. */
   void (*destroy)(struct pagecache *pc);
 };
@@ -82,9 +85,12 @@ void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end);
  * has to write some first. */
 bool pagecache_too_dirty(void);
 
-/* Lets go of pages that can be read again, of all caches in turn, until n pages of memory are free
- * or there are no more. True: n are free. */
+/* Lets go of clean pages that can be read again, of all caches in turn, mapped ones last, until n
+ * pages of memory are free or there are no more. True: n are free. */
 bool pagecache_make_room(size_t n);
+/* Writes the dirty pages of one cache to its medium, so that they may go too. False: there are
+ * none, or it can't be written. Sleeps. */
+bool pagecache_write_some(void);
 
 /* A piece of shared memory that has no name: what fd_create1(SHARED_MEMORY) and anonymous shared
  * mappings are. Size 0; one reference. ENOMEM. */
