@@ -25,12 +25,24 @@ static errno_t vfile_pread(struct file *f, struct uio *uio, filesize_t offset) {
   return v->type != FILETYPE_DIRECTORY ? v->ops->pread(v, uio, offset) : EISDIR;
 }
 
+static errno_t vfile_sync(struct file *f, bool data_only) {
+  struct vnode *v = vfile_vnode(f);
+  return v->ops->sync != NULL ? v->ops->sync(v, data_only) : 0;
+}
+
+/* With DSYNC, SYNC or RSYNC (which is SYNC, as on Linux) it returns when the bytes are on the
+ * medium. */
 static errno_t vfile_pwrite(struct file *f, struct uio *uio, filesize_t offset, bool append,
                             filesize_t *end) {
   struct vnode *v = vfile_vnode(f);
   if (v->type == FILETYPE_DIRECTORY)
     return EISDIR;
-  return v->ops->pwrite != NULL ? v->ops->pwrite(v, uio, offset, append, end) : EROFS;
+  if (v->ops->pwrite == NULL)
+    return EROFS;
+  errno_t e = v->ops->pwrite(v, uio, offset, append, end);
+  if (e == 0 && (f->flags & (FDFLAG_DSYNC | FDFLAG_SYNC | FDFLAG_RSYNC)) != 0)
+    e = vfile_sync(f, (f->flags & (FDFLAG_SYNC | FDFLAG_RSYNC)) == 0);
+  return e;
 }
 
 static errno_t vfile_stat(struct file *f, struct filestat *st) {
@@ -41,11 +53,6 @@ static errno_t vfile_stat(struct file *f, struct filestat *st) {
 static errno_t vfile_set_stat(struct file *f, const struct filestat *st, fsflags_t flags) {
   struct vnode *v = vfile_vnode(f);
   return v->ops->set_stat != NULL ? v->ops->set_stat(v, st, flags) : EROFS;
-}
-
-static errno_t vfile_sync(struct file *f, bool data_only) {
-  struct vnode *v = vfile_vnode(f);
-  return v->ops->sync != NULL ? v->ops->sync(v, data_only) : 0;
 }
 
 static errno_t vfile_allocate(struct file *f, filesize_t offset, filesize_t len) {

@@ -156,6 +156,48 @@ static void test_append(void **state) {
   assert_memory_equal(node->bytes, "abcde", 5);
 }
 
+/* What the node was asked to sync: all, or data alone; and what that came to. */
+static char synced[8];
+static errno_t sync_error;
+
+static errno_t note_sync(struct vnode *v, bool data_only) {
+  strcat(synced, data_only ? "d" : "s");
+  return sync_error;
+}
+
+static void test_synchronous_writes(void **state) {
+  static const struct {
+    fdflags_t flags;
+    const char *synced; /* by fd_write and fd_pwrite */
+  } cases[] = {{0, ""},
+               {FDFLAG_APPEND, ""},
+               {FDFLAG_DSYNC, "dd"},
+               {FDFLAG_SYNC, "ss"},
+               {FDFLAG_RSYNC, "ss"},
+               {FDFLAG_SYNC | FDFLAG_DSYNC, "ss"}};
+  struct iovec iov = {"x", 1};
+  size_t n = 42;
+  fd_t fd = add_file("abc", FILE_RIGHTS);
+  struct vnode_ops ops = *node->vnode.ops;
+  ops.sync = note_sync;
+  node->vnode.ops = &ops;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct fdstat st = {.fs_flags = cases[i].flags};
+    synced[0] = '\0';
+    assert_int_equal(sys_fd_stat_put(t, fd, &st, FDSTAT_FLAGS), 0);
+    assert_int_equal(write_text(fd, "de"), 0);
+    assert_int_equal(sys_fd_pwrite(t, fd, &iov, 1, 0, &n), 0);
+    expect_read(fd, 0, "");
+    assert_string_equal(synced, cases[i].synced);
+  }
+  sync_error = EIO;
+  n = 42;
+  assert_int_equal(sys_fd_pwrite(t, fd, &iov, 1, 0, &n), EIO);
+  assert_int_equal(n, 42);
+  sync_error = 0;
+  fdtable_destroy(&world_process.fds); /* while its operations are there */
+}
+
 static void test_order_of_errors(void **state) {
   size_t n = 42;
   filesize_t at = 42;
@@ -312,6 +354,7 @@ int main(void) {
       cmocka_unit_test_teardown(test_read_write, end),
       cmocka_unit_test_teardown(test_positions, end),
       cmocka_unit_test_teardown(test_append, end),
+      cmocka_unit_test_teardown(test_synchronous_writes, end),
       cmocka_unit_test_teardown(test_order_of_errors, end),
       cmocka_unit_test_teardown(test_rights_needed, end),
       cmocka_unit_test_teardown(test_stat, end),
