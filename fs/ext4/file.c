@@ -50,8 +50,8 @@ static errno_t allocate_range(struct einode *ino, uint64_t from, uint64_t to, ui
   return e;
 }
 
-/* After a copy into the pages of [from, to): blocks, size, times. What got no block is undone. */
-static errno_t settle(struct einode *ino, uint64_t from, uint64_t to, uint64_t *done) {
+/* Blocks, size and times for the pages of [from, to); *done says how far it came. */
+static errno_t settle_once(struct einode *ino, uint64_t from, uint64_t to, uint64_t *done) {
   struct ext4 *fs = ino->fs;
   *done = from;
   mutex_lock(&fs->lock);
@@ -62,6 +62,14 @@ static errno_t settle(struct einode *ino, uint64_t from, uint64_t to, uint64_t *
     tx_end(fs);
   }
   mutex_unlock(&fs->lock);
+  return e;
+}
+
+/* After a copy into the pages of [from, to). What got no block is undone. */
+static errno_t settle(struct einode *ino, uint64_t from, uint64_t to, uint64_t *done) {
+  errno_t e = settle_once(ino, from, to, done);
+  if (e == ENOSPC && ext4_room_by_commit(ino->fs))
+    e = settle_once(ino, *done, to, done);
   if (e != 0) {
     pagecache_discard(&ino->pages, (*done + PAGE_SIZE - 1) >> PAGE_SHIFT,
                       (to + PAGE_SIZE - 1) >> PAGE_SHIFT);
@@ -190,9 +198,12 @@ static errno_t allocate_unwritten(struct einode *ino, uint64_t from, uint64_t to
   struct ext4 *fs = ino->fs;
   uint32_t at = (uint32_t)(from >> fs->block_shift);
   uint32_t end = (uint32_t)((to + fs->block_bytes - 1) >> fs->block_shift);
+  mutex_lock(&fs->lock);
   errno_t e = tx_begin(fs, EXT4_MAP_BLOCKS);
-  if (e != 0)
+  if (e != 0) {
+    mutex_unlock(&fs->lock);
     return e;
+  }
   while (e == 0 && at < end) {
     struct ext4_run run;
     e = tx_extend(fs, EXT4_MAP_BLOCKS);
@@ -209,6 +220,7 @@ static errno_t allocate_unwritten(struct einode *ino, uint64_t from, uint64_t to
     e = einode_dirty(ino);
   }
   tx_end(fs);
+  mutex_unlock(&fs->lock);
   return e;
 }
 
@@ -223,9 +235,9 @@ errno_t ext4_file_allocate(struct einode *ino, filesize_t offset, filesize_t len
   if ((ino->disk.i_flags & EXT4_EXTENTS_FL) == 0) {
     e = allocate_zeroes(ino, offset, offset + len);
   } else {
-    mutex_lock(&fs->lock);
     e = allocate_unwritten(ino, offset, offset + len);
-    mutex_unlock(&fs->lock);
+    if (e == ENOSPC && ext4_room_by_commit(fs))
+      e = allocate_unwritten(ino, offset, offset + len);
   }
   if (e == 0 && ino->size_bytes > ino->pages.size_bytes)
     e = pagecache_resize(&ino->pages, ino->size_bytes);
@@ -235,11 +247,10 @@ errno_t ext4_file_allocate(struct einode *ino, filesize_t offset, filesize_t len
 
 /* ---- What the page cache asks for ------------------------------------------------------------ */
 
-/* A mapped page is about to be written to: it needs its blocks. */
-static errno_t page_dirty(struct pagecache *pc, uint64_t index) {
-  struct einode *ino = container_of(pc, struct einode, pages);
+/* Blocks for a mapped page. */
+static errno_t settle_page(struct einode *ino, uint64_t from) {
   struct ext4 *fs = ino->fs;
-  uint64_t from = index << PAGE_SHIFT, done;
+  uint64_t done;
   mutex_lock(&fs->lock);
   errno_t e = tx_begin(fs, EXT4_MAP_BLOCKS + 1);
   if (e == 0) {
@@ -249,7 +260,20 @@ static errno_t page_dirty(struct pagecache *pc, uint64_t index) {
     tx_end(fs);
   }
   mutex_unlock(&fs->lock);
-  return e == 0 ? relieve(ino) : e;
+  return e;
+}
+
+/* A mapped page is about to be written to. Nothing sleeps after tx_order(), so that the page is
+ * marked before that transaction's commit looks for it. */
+static errno_t page_dirty(struct pagecache *pc, uint64_t index) {
+  struct einode *ino = container_of(pc, struct einode, pages);
+  uint64_t from = index << PAGE_SHIFT;
+  errno_t e = relieve(ino);
+  if (e == 0)
+    e = settle_page(ino, from);
+  if (e == ENOSPC && ext4_room_by_commit(ino->fs))
+    e = settle_page(ino, from);
+  return e;
 }
 
 /* Writes a page to its blocks. What has none is a hole, or gets it from the write that is under
@@ -287,6 +311,13 @@ static errno_t page_sync(struct pagecache *pc, uint64_t offset, uint64_t len) {
   return ext4_file_sync(ino);
 }
 
+/* The last mapping went. */
+static void pages_unmapped(struct pagecache *pc) {
+  struct einode *ino = container_of(pc, struct einode, pages);
+  if (ino->vnode.refs == 0)
+    ext4_release(&ino->vnode);
+}
+
 static void pages_destroy(struct pagecache *pc) {
   kfree(container_of(pc, struct einode, pages));
 }
@@ -296,13 +327,18 @@ const struct pagecache_ops ext4_pagecache_ops = {
     .dirty = page_dirty,
     .write = page_write,
     .sync = page_sync,
+    .alone = pages_unmapped,
     .destroy = pages_destroy,
 };
 
 /* ---- Durability ------------------------------------------------------------------------------ */
 
+/* One at a time: who finds no dirty page has them on the disk, not on somebody's way there. */
 errno_t ext4_file_writeback(struct einode *ino) {
-  return pagecache_writeback(&ino->pages);
+  mutex_lock(&ino->writing);
+  errno_t e = pagecache_writeback(&ino->pages);
+  mutex_unlock(&ino->writing);
+  return e;
 }
 
 errno_t ext4_file_sync(struct einode *ino) {

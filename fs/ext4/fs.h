@@ -50,7 +50,8 @@ static inline bool ext4_has_journal(const struct ext4 *fs) {
   return (fs->super.s_feature_compat & EXT4_COMPAT_HAS_JOURNAL) != 0;
 }
 
-/* An inode in memory, one for each that somebody refers to or that has pages to be written. */
+/* An inode in memory, one for each that somebody refers to, or maps, or that has pages to be
+ * written. */
 struct einode {
   struct vnode vnode;
   struct pagecache pages; /* of a regular file */
@@ -62,6 +63,7 @@ struct einode {
   uint32_t links;
   bool orphan;          /* in the orphan list on the disk */
   struct mutex content; /* held by who changes the size or the blocks */
+  struct mutex writing; /* held by who writes its pages to the disk */
   struct list idle;     /* in the file system's list */
   struct list ordered;  /* in the running transaction's list */
   struct einode *next;  /* in its hash chain */
@@ -154,6 +156,9 @@ static inline struct einode *einode_of(struct vnode *v) {
 void ext4_release(struct vnode *v);
 /* Deletes and writes what was left to do; false: nothing could be. Without a lock. */
 bool ext4_reap(struct ext4 *fs);
+/* After an ENOSPC: commits, if blocks were freed that wait for it. True: it is worth another try.
+ * Without a lock. */
+bool ext4_room_by_commit(struct ext4 *fs);
 
 /* ---- map.c, over extent*.c and blockmap*.c --------------------------------------------------- */
 

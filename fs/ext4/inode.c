@@ -165,6 +165,7 @@ errno_t einode_enter(struct ext4 *fs, uint32_t number, struct einode **out) {
   list_init(&ino->ordered);
   list_init(&ino->idle);
   mutex_init(&ino->content);
+  mutex_init(&ino->writing);
   ino->next = *bucket_of(fs, number);
   *bucket_of(fs, number) = ino;
   *out = ino;

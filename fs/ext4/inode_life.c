@@ -133,6 +133,9 @@ static errno_t delete (struct einode *ino) {
 void ext4_release(struct vnode *v) {
   struct einode *ino = einode_of(v);
   struct ext4 *fs = ino->fs;
+  list_remove(&ino->idle);
+  if (ino->pages.obj.refs > 1) /* mapped: when that ends, it is released again */
+    return;
   bool changes = !fs->read_only && !fs->failed;
   if (changes && (ino->links == 0 || ino->pages.tree.dirty > 0)) {
     list_push_back(&fs->idle, &ino->idle);
@@ -173,4 +176,17 @@ bool ext4_reap(struct ext4 *fs) {
       vnode_unref(&ino->vnode);
   }
   return progress;
+}
+
+bool ext4_room_by_commit(struct ext4 *fs) {
+  bool committed = false;
+  for (unsigned i = 0; i < 2; i++) { /* the first may let go of a file that was deleted */
+    ext4_reap(fs);
+    if (!tx_holds_blocks(fs))
+      break;
+    if (journal_commit(fs) != 0)
+      return false;
+    committed = true;
+  }
+  return committed;
 }

@@ -122,7 +122,8 @@ static errno_t write_ordered(struct commit *c) {
   errno_t result = 0;
   while (!list_empty(&c->tx.ordered)) {
     struct einode *ino = container_of(list_pop_front(&c->tx.ordered), struct einode, ordered);
-    errno_t e = ext4_file_writeback(ino);
+    bool deleted = ino->links == 0 && ino->vnode.refs == 1;
+    errno_t e = deleted ? 0 : ext4_file_writeback(ino);
     if (e != 0)
       result = e;
     vnode_unref(&ino->vnode);

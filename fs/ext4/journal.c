@@ -267,6 +267,14 @@ errno_t tx_freed(struct ext4 *fs, uint64_t block, uint32_t count) {
   return note_freed(fs->journal, block, count);
 }
 
+bool tx_holds_blocks(const struct ext4 *fs) {
+  const struct journal *j = fs->journal;
+  bool holds = j->busy || j->running.freed != NULL;
+  list_for_each(l, &j->running.ordered) holds |=
+      container_of(l, struct einode, ordered)->links == 0;
+  return holds;
+}
+
 errno_t tx_forget(struct ext4 *fs, uint64_t block, uint32_t count) {
   struct journal *j = fs->journal;
   for (uint32_t i = 0; i < count; i++) {

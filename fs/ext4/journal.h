@@ -46,6 +46,9 @@ void tx_dirty(struct ext4 *fs, struct buf *b);
 errno_t tx_freed(struct ext4 *fs, uint64_t block, uint32_t count);
 /* Metadata among them, besides: no older copy of them is ever replayed. ENOMEM. */
 errno_t tx_forget(struct ext4 *fs, uint64_t block, uint32_t count);
+/* Whether there may be blocks that a commit would let go of: freed ones, or a deleted file's whose
+ * pages it would have written. */
+bool tx_holds_blocks(const struct ext4 *fs);
 /* The inode's dirty data pages reach the disk before this transaction's commit does. */
 void tx_order(struct ext4 *fs, struct einode *ino);
 

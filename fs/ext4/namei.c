@@ -114,8 +114,8 @@ static errno_t create_entry(struct einode *dir, const char *name, size_t len, st
   return e == 0 ? touch(dir) : e;
 }
 
-static errno_t create(struct einode *dir, const char *name, size_t len, filetype_t type,
-                      const char *contents, size_t contents_len, struct einode **out) {
+static errno_t create_once(struct einode *dir, const char *name, size_t len, filetype_t type,
+                           const char *contents, size_t contents_len, struct einode **out) {
   struct ext4 *fs = dir->fs;
   struct einode *ino = NULL;
   errno_t e = begin(dir, NAME_BLOCKS + EXT4_DIR_ADD_BLOCKS);
@@ -137,6 +137,14 @@ static errno_t create(struct einode *dir, const char *name, size_t len, filetype
   end(fs);
   if (e == 0)
     *out = ino;
+  return e;
+}
+
+static errno_t create(struct einode *dir, const char *name, size_t len, filetype_t type,
+                      const char *contents, size_t contents_len, struct einode **out) {
+  errno_t e = create_once(dir, name, len, type, contents, contents_len, out);
+  if (e == ENOSPC && ext4_room_by_commit(dir->fs))
+    e = create_once(dir, name, len, type, contents, contents_len, out);
   return e;
 }
 
@@ -162,8 +170,7 @@ errno_t ext4_symlink(struct vnode *v, const char *name, size_t len, const char *
   return e;
 }
 
-errno_t ext4_link(struct vnode *v, const char *name, size_t len, struct vnode *node) {
-  struct einode *dir = einode_of(v), *ino = einode_of(node);
+static errno_t link_once(struct einode *dir, const char *name, size_t len, struct einode *ino) {
   errno_t e = begin(dir, NAME_BLOCKS);
   if (e != 0)
     return e;
@@ -182,6 +189,14 @@ errno_t ext4_link(struct vnode *v, const char *name, size_t len, struct vnode *n
   if (e == 0)
     e = touch(dir);
   end(dir->fs);
+  return e;
+}
+
+errno_t ext4_link(struct vnode *v, const char *name, size_t len, struct vnode *node) {
+  struct einode *dir = einode_of(v), *ino = einode_of(node);
+  errno_t e = link_once(dir, name, len, ino);
+  if (e == ENOSPC && ext4_room_by_commit(dir->fs))
+    e = link_once(dir, name, len, ino);
   return e;
 }
 
@@ -292,18 +307,25 @@ static errno_t rename_do(const struct rename *r) {
   return e == 0 ? touch(r->to_dir) : e;
 }
 
+static errno_t rename_once(const struct rename *r) {
+  errno_t e = begin(r->to_dir, NAME_BLOCKS + 16);
+  if (e != 0)
+    return e;
+  e = r->dir->links > 0 ? rename_check(r) : ENOENT;
+  if (e == 0)
+    e = rename_do(r);
+  end(r->dir->fs);
+  return e;
+}
+
 errno_t ext4_rename(struct vnode *dir, const char *name, size_t len, struct vnode *node,
                     struct vnode *to_dir, const char *to_name, size_t to_len,
                     struct vnode *replaced) {
   struct rename r = {
       einode_of(dir),    name,    len,    einode_of(node),
       einode_of(to_dir), to_name, to_len, replaced != NULL ? einode_of(replaced) : NULL};
-  errno_t e = begin(r.to_dir, NAME_BLOCKS + 16);
-  if (e != 0)
-    return e;
-  e = r.dir->links > 0 ? rename_check(&r) : ENOENT;
-  if (e == 0)
-    e = rename_do(&r);
-  end(r.dir->fs);
+  errno_t e = rename_once(&r);
+  if (e == ENOSPC && ext4_room_by_commit(r.dir->fs))
+    e = rename_once(&r);
   return e;
 }
