@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import nbd
-from machine import ARCHS, Machine, build_dir, make_image, qemu_status
+from machine import ARCHS, LIMIT, Machine, build_dir, make_image, qemu_status
 
 CUTS = 13  # of each architecture and journal mode
 CONFIG = """%TAG ! tag:nuxi.nl,2015:cloudabi/
@@ -52,7 +52,7 @@ def run_until_cut(machine, disk, rng):
         found = last_number(r"found (\d+)", machine.console)
         machine.wait_for(f"commit {found + rng.randint(1, 12)}\n")
     disk.die_after(rng.randint(0, 60))
-    assert disk.dead.wait(60), machine.console
+    assert disk.dead.wait(LIMIT), machine.console
 
 
 @pytest.mark.parametrize("mode, threads", MODES)
