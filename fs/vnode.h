@@ -59,7 +59,8 @@ struct vnode_ops {
   errno_t (*readlink)(struct vnode *v, struct uio *uio);
 
   /* Sockets and FIFOs: where ipc/ keeps who is bound to the node, or the pipe that its openers
-   * share. They hold the node meanwhile; the file system leaves it alone. */
+   * share. They hold the node meanwhile; the file system leaves it alone. NULL, the operation or
+   * its result: it is no such node. */
   void **(*endpoint)(struct vnode *v);
 
   /* Directories. lookup: a new reference; ENOENT. */

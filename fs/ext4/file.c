@@ -106,13 +106,18 @@ static errno_t relieve(struct einode *ino) {
 
 errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, bool append,
                         filesize_t *end) {
-  size_t wanted = uio->resid;
+  const size_t wanted = uio->resid;
+  size_t beyond = 0; /* of it, what would lie behind the largest offset */
   errno_t e = 0;
   if (ino->fs->read_only || ino->fs->failed)
     return EROFS;
   mutex_lock(&ino->content);
   uint64_t at = append ? ino->size_bytes : offset;
-  if (at > size_max(ino->fs) || wanted > size_max(ino->fs) - at)
+  uint64_t room = at < size_max(ino->fs) ? size_max(ino->fs) - at : 0;
+  if (wanted > room)
+    beyond = wanted - (size_t)room;
+  uio->resid -= beyond;
+  if (uio->resid == 0 && beyond > 0)
     e = EFBIG;
   while (e == 0 && uio->resid > 0) {
     size_t before = uio->resid;
@@ -122,6 +127,7 @@ errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, 
     if (e == 0)
       e = relieve(ino);
   }
+  uio->resid += beyond;
   *end = at;
   mutex_unlock(&ino->content);
   return uio->resid < wanted ? 0 : e;

@@ -22,12 +22,18 @@ errno_t ext4_page_fill(struct pagecache *pc, uint64_t index, void *page) {
   struct ext4 *fs = ino->fs;
   const uint32_t per_page = (uint32_t)(PAGE_SIZE >> fs->block_shift);
   uint64_t first = index * per_page;
-  if (first > UINT32_MAX - per_page) /* behind the largest file */
+  if (first >= UINT32_MAX) /* behind the largest file */
     return EIO;
-  for (uint32_t i = 0; i < per_page;) {
+  uint32_t count = UINT32_MAX - (uint32_t)first;
+  if (count >= per_page)
+    count = per_page;
+  else
+    memset((char *)page + ((size_t)count << fs->block_shift), 0,
+           (size_t)(per_page - count) << fs->block_shift);
+  for (uint32_t i = 0; i < count;) {
     struct ext4_run run;
     mutex_lock(&fs->lock);
-    errno_t e = ext4_map(ino, (uint32_t)first + i, per_page - i, &run);
+    errno_t e = ext4_map(ino, (uint32_t)first + i, count - i, &run);
     mutex_unlock(&fs->lock);
     if (e == 0)
       e = read_run(fs, &run, run.count, (char *)page + ((size_t)i << fs->block_shift));

@@ -67,6 +67,7 @@ struct einode {
   struct list idle;     /* in the file system's list */
   struct list ordered;  /* in the running transaction's list */
   struct einode *next;  /* in its hash chain */
+  void *endpoint;       /* of a socket or FIFO: vnode_ops.endpoint */
 };
 
 /* ---- mount.c --------------------------------------------------------------------------------- */

@@ -220,10 +220,18 @@ static timestamp_t time_decode(uint32_t seconds, uint32_t extra) {
   return s < 0 ? 0 : (uint64_t)s * NS_PER_S + (ns < NS_PER_S ? ns : 0);
 }
 
+/* Later times than it can keep become the last one, as on Linux. NULL: there is no `extra`. */
 static void time_encode(timestamp_t t, uint32_t *seconds, uint32_t *extra) {
+  const int64_t last = INT32_MAX + (extra != NULL ? 3ll << 32 : 0);
   int64_t s = (int64_t)(t / NS_PER_S);
+  uint32_t ns = (uint32_t)(t % NS_PER_S);
+  if (s > last) {
+    s = last;
+    ns = 0;
+  }
   *seconds = (uint32_t)s;
-  *extra = (uint32_t)((s - (int32_t)s) >> 32 & 3) | (uint32_t)(t % NS_PER_S) << 2;
+  if (extra != NULL)
+    *extra = (uint32_t)((s - (int32_t)s) >> 32 & 3) | ns << 2;
 }
 
 void einode_times(const struct einode *ino, struct filestat *st) {
@@ -237,13 +245,12 @@ void einode_times(const struct einode *ino, struct filestat *st) {
 void einode_set_times(struct einode *ino, const struct filestat *st, fsflags_t flags) {
   struct ext4_inode *i = &ino->disk;
   timestamp_t now = clock_realtime_ns();
-  uint32_t none; /* an old inode keeps whole seconds */
   const struct ext4 *fs = ino->fs;
   if ((flags & (FILESTAT_ATIM | FILESTAT_ATIM_NOW)) != 0)
     time_encode((flags & FILESTAT_ATIM_NOW) != 0 ? now : st->st_atim, &i->i_atime,
-                HAS_EXTRA(fs, i, i_atime_extra) ? &i->i_atime_extra : &none);
+                HAS_EXTRA(fs, i, i_atime_extra) ? &i->i_atime_extra : NULL);
   if ((flags & (FILESTAT_MTIM | FILESTAT_MTIM_NOW)) != 0)
     time_encode((flags & FILESTAT_MTIM_NOW) != 0 ? now : st->st_mtim, &i->i_mtime,
-                HAS_EXTRA(fs, i, i_mtime_extra) ? &i->i_mtime_extra : &none);
-  time_encode(now, &i->i_ctime, HAS_EXTRA(fs, i, i_ctime_extra) ? &i->i_ctime_extra : &none);
+                HAS_EXTRA(fs, i, i_mtime_extra) ? &i->i_mtime_extra : NULL);
+  time_encode(now, &i->i_ctime, HAS_EXTRA(fs, i, i_ctime_extra) ? &i->i_ctime_extra : NULL);
 }

@@ -126,6 +126,8 @@ static errno_t create_once(struct einode *dir, const char *name, size_t len, fil
     e = check_links(dir);
   if (e == 0)
     e = einode_create(fs, dir, mode_of(type), &ino);
+  if (e == 0) /* on the disk all sockets are alike */
+    ino->vnode.type = type;
   if (e == 0 && contents != NULL)
     e = ext4_symlink_write(ino, contents, contents_len);
   if (e == 0)
@@ -164,6 +166,8 @@ errno_t ext4_symlink(struct vnode *v, const char *name, size_t len, const char *
     return ENAMETOOLONG;
   if (contents_len == 0)
     return ENOENT;
+  if (memchr(contents, '\0', contents_len) != NULL) /* its length ends there on the disk */
+    return EINVAL;
   errno_t e = create(einode_of(v), name, len, FILETYPE_SYMBOLIC_LINK, contents, contents_len, &ino);
   if (e == 0)
     vnode_unref(&ino->vnode);

@@ -69,6 +69,12 @@ static errno_t vn_lookup(struct vnode *v, const char *name, size_t len, struct v
   return e;
 }
 
+static void **vn_endpoint(struct vnode *v) {
+  bool has = v->type != FILETYPE_REGULAR_FILE && v->type != FILETYPE_DIRECTORY &&
+             v->type != FILETYPE_SYMBOLIC_LINK;
+  return has ? &einode_of(v)->endpoint : NULL;
+}
+
 /* ---- Reading directories --------------------------------------------------------------------- */
 
 /* Entries that were read under the lock, and are told without it: the program's memory, where they
@@ -99,7 +105,8 @@ static errno_t vn_readdir(struct vnode *v, dircookie_t cookie, struct dir_sink *
     b->sink.put = batch_put;
     b->count = 0;
     mutex_lock(&dir->fs->lock);
-    e = ext4_readdir(dir, cookie, &b->sink);
+    if (dir->links > 0) /* a removed one has not even "." */
+      e = ext4_readdir(dir, cookie, &b->sink);
     mutex_unlock(&dir->fs->lock);
     more = b->count > 0;
     for (size_t i = 0; more && i < b->count; i++) {
@@ -156,6 +163,7 @@ const struct vnode_ops ext4_vnode_ops = {
     .allocate = vn_allocate,
     .memobj = vn_memobj,
     .readlink = vn_readlink,
+    .endpoint = vn_endpoint,
     .lookup = vn_lookup,
     .readdir = vn_readdir,
     .create = ext4_create,

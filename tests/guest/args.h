@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The value of a key; the test is wrong without it. */
-static inline const argdata_t *arg(const argdata_t *ad, const char *name) {
+/* The value of a key; NULL without it. */
+static inline const argdata_t *arg_if(const argdata_t *ad, const char *name) {
   argdata_map_iterator_t it;
   const argdata_t *key, *value;
   const char *text;
@@ -18,7 +18,15 @@ static inline const argdata_t *arg(const argdata_t *ad, const char *name) {
     if (argdata_get_str_c(key, &text) == 0 && strcmp(text, name) == 0)
       return value;
   }
-  abort();
+  return NULL;
+}
+
+/* The value of a key; the test is wrong without it. */
+static inline const argdata_t *arg(const argdata_t *ad, const char *name) {
+  const argdata_t *value = arg_if(ad, name);
+  if (value == NULL)
+    abort();
+  return value;
 }
 
 static inline int arg_fd(const argdata_t *ad, const char *name) {

@@ -39,6 +39,12 @@ listener: !socket {bind: 0.0.0.0:8080, rights: [sock_accept, fd_read]}
 """,
           "pages": "file: !file\n  path: pages\n", "listener": "listener: !socket\n  bind: 0.0.0.0:8080\n"}
 
+# Programs that work in a directory of an ext4 disk as they do in one in memory.
+ON_DISK = ("tmp_names", "tmp_open", "tmp_files", "tmp_dirs", "tmp_stat", "tmp_rights", "lock_shared", "exec", "local",
+           "fifo")
+DISK_GRANTS = {"tmp": "tmp: !file {disk: 0, path: app, writable: true}\non_disk: true\n",
+               "other": "other: !file {disk: 1, writable: true}\n"}
+
 
 def sources(arch, name):
     """The C files of a program: its own, the table of calls, and the machine's part if it has one."""
@@ -100,13 +106,14 @@ def make_tree(root):
     (root / "pages").write_bytes(bytes(i % 251 for i in range(5000)))
 
 
-def config(grants):
-    return "%TAG ! tag:nuxi.nl,2015:cloudabi/\n---\nout: !fd stdout\n" + "".join(GRANTS[g] for g in grants)
+def config(grants, table=GRANTS):
+    return "%TAG ! tag:nuxi.nl,2015:cloudabi/\n---\nout: !fd stdout\n" + "".join(table[g] for g in grants)
 
 
-def make(arch, name, out, variant=""):
+def make(arch, name, out, variant="", on_disk=False):
     make_tree(out)
-    return make_image(arch, build(arch, name, out), config(PROGRAMS[name]), out / "image", variant)
+    table = {**GRANTS, **DISK_GRANTS} if on_disk else GRANTS
+    return make_image(arch, build(arch, name, out), config(PROGRAMS[name], table), out / "image", variant)
 
 
 class Peer:

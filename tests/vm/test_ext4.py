@@ -3,10 +3,10 @@ synced is lost when the machine is killed, and a disk that can't be used says wh
 import os
 import random
 import re
-import subprocess
 
 import pytest
 
+from ext4 import check_clean, debugfs, mkfs
 from machine import ARCHS, Machine, compile_guest, make_image, qemu_status
 
 YAML = """%TAG ! tag:nuxi.nl,2015:cloudabi/
@@ -22,23 +22,6 @@ disk: !file {{disk: {}{}}}
 def program(request, tmp_path_factory):
     out = tmp_path_factory.mktemp("disk") / "disk"
     return request.param, compile_guest(request.param, "tests/guest/disk.c", out)
-
-
-def mkfs(path, mib=32, options=(), tree=None):
-    with open(path, "wb") as file:
-        file.truncate(mib << 20)
-    subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", *options, *(["-d", str(tree)] if tree else []), str(path)],
-                   check=True)
-    return str(path)
-
-
-def check_clean(path):
-    run = subprocess.run(["/sbin/e2fsck", "-fn", path], capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
-def debugfs(path, command):
-    return subprocess.run(["/sbin/debugfs", "-R", command, path], capture_output=True, check=True).stdout
 
 
 def start(program, what, data, tmp_path, more=", writable: true", disk="0", mib=0, **how):

@@ -1,6 +1,7 @@
 /*
  * The file_* calls in a temporary directory, from the directory `tmp` of the program that includes
- * this: paths are C strings.
+ * this: paths are C strings. With the argument `on_disk` it is one of an ext4 disk with blocks of
+ * 1024 bytes, which can't keep some things.
  */
 #ifndef TESTS_GUEST_ABI_TMP_H
 #define TESTS_GUEST_ABI_TMP_H
@@ -17,6 +18,12 @@
 #define TMP_READING (R(FD_READ) | R(FILE_READDIR) | R(MEM_MAP_EXEC))
 
 static cloudabi_fd_t tmp;
+static bool tmp_on_disk;
+
+static inline void tmp_begin(const argdata_t *ad) {
+  tmp = (cloudabi_fd_t)arg_fd(ad, "tmp");
+  tmp_on_disk = arg_if(ad, "on_disk") != NULL;
+}
 
 static inline struct cloudabi_lookup tmp_at(cloudabi_fd_t fd, cloudabi_lookupflags_t flags) {
   return (struct cloudabi_lookup){fd, flags};

@@ -69,10 +69,14 @@ static void check_cookies(void) {
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
     snprintf(what, sizeof(what), "a cookie that was never given: %#llx",
              (unsigned long long)bad[i]);
-    check_err("file_readdir", what, cloudabi_sys_file_readdir(tmp, buf, sizeof(buf), bad[i], &used),
-              CLOUDABI_EINVAL);
+    cloudabi_errno_t e = cloudabi_sys_file_readdir(tmp, buf, sizeof(buf), bad[i], &used);
+    if (tmp_on_disk) /* there they are places, where names may be or not */
+      check_either("file_readdir", what, e, CLOUDABI_EINVAL, 0);
+    else
+      check_err("file_readdir", what, e, CLOUDABI_EINVAL);
   }
-  check_eq("file_readdir", "a bad cookie: the result is left alone", used, 99);
+  if (!tmp_on_disk)
+    check_eq("file_readdir", "a bad cookie: the result is left alone", used, 99);
   tmp_make("a"), tmp_make("b"), tmp_make("c"), tmp_make("d");
   for (rewind_dir(); next(tmp);)
     given[n++] = cookie;
@@ -196,7 +200,7 @@ static void check_deep(void) {
 
 void program_main(const argdata_t *ad) {
   check_begin(ad);
-  tmp = arg_fd(ad, "tmp");
+  tmp_begin(ad);
   check_entries();
   check_cookies();
   check_changes();

@@ -200,7 +200,7 @@ static void check_order(void) {
 
 void program_main(const argdata_t *ad) {
   check_begin(ad);
-  tmp = arg_fd(ad, "tmp");
+  tmp_begin(ad);
   tmp_mkdir("dir");
   tmp_symlink("file", "link");
   tmp_symlink("dir", "dirlink");

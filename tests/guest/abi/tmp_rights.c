@@ -211,7 +211,7 @@ static void check_access_mode(void) {
 
 void program_main(const argdata_t *ad) {
   check_begin(ad);
-  tmp = arg_fd(ad, "tmp");
+  tmp_begin(ad);
   tmp_symlink("f", "l");
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     if (cases[i].kind & DIR)

@@ -20,6 +20,10 @@ static void remember(const char *path) {
 }
 
 /* Which of the times have moved since remember(): a string like "am". */
+/* A disk is not written to because somebody read, and its times end in 2446. */
+#define ACCESSED (tmp_on_disk ? "" : "a")
+#define LATEST (tmp_on_disk ? 15032385535ull * 1000000000 : UINT64_MAX)
+
 static bool moved(const char *path, const char *want) {
   char got[4], *s = got;
   after = tmp_stat_of(path);
@@ -85,7 +89,7 @@ static void check_times_of_files(void) {
   cloudabi_fd_t fd = tmp_open("f", 0);
   remember("f");
   tmp_pread(fd, buf, 8, 0, &n);
-  check("fd_pread", "sets the time of access", moved("f", "a"));
+  check("fd_pread", "sets the time of access", moved("f", ACCESSED));
   remember("f");
   tmp_pread(fd, buf, 0, 0, &n);
   check("fd_pread", "of nothing sets no time", moved("f", ""));
@@ -111,7 +115,7 @@ static void check_times_of_files(void) {
   check("file_unlink", "sets the time of change of what is left", moved("f", "c"));
   remember("l");
   cloudabi_sys_file_readlink(tmp, "l", 1, buf, 8, &n);
-  check("file_readlink", "sets the time of access", moved("l", "a"));
+  check("file_readlink", "sets the time of access", moved("l", ACCESSED));
   cloudabi_sys_fd_close(fd);
 }
 
@@ -121,7 +125,7 @@ static void check_times_of_directories(void) {
   cloudabi_fd_t d = tmp_open_dir("d");
   remember("d");
   cloudabi_sys_file_readdir(d, buf, sizeof(buf), 0, &n);
-  check("file_readdir", "sets the time of access", moved("d", "a"));
+  check("file_readdir", "sets the time of access", moved("d", ACCESSED));
   remember("d");
   tmp_make("d/x");
   check("file_open", "a new file sets the directory's times", moved("d", "mc"));
@@ -197,7 +201,7 @@ static void check_put(void) {
             put("f", 0, 0, UINT64_MAX, ATIM | MTIM), 0);
   after = tmp_stat_of("f");
   check("file_stat_put", "the smallest and the largest time: kept",
-        after.st_atim == 0 && after.st_mtim == UINT64_MAX);
+        after.st_atim == 0 && after.st_mtim == LATEST);
   check_err("file_stat_put", "the size", put("f", 0, 0, 0, SIZE), CLOUDABI_EINVAL);
   check_err("file_stat_put", "flags that nobody knows", put("f", 0, 0, 0, 0x20), CLOUDABI_EINVAL);
   check_err("file_stat_put", "a missing file", put("no", 0, 0, 0, MTIM), CLOUDABI_ENOENT);
@@ -270,7 +274,7 @@ static void check_fput(void) {
 void program_main(const argdata_t *ad) {
   struct cloudabi_filestat o;
   check_begin(ad);
-  tmp = arg_fd(ad, "tmp");
+  tmp_begin(ad);
   cloudabi_sys_file_stat_fget(arg_fd(ad, "other"), &o);
   check("file_stat_fget", "another file system has another st_dev",
         o.st_dev != tmp_stat_fd(tmp).st_dev);
