@@ -54,6 +54,12 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t n) {
   return crc;
 }
 
+uint32_t crc32c_between(uint32_t crc, uint32_t wanted) {
+  for (int bit = 0; bit < 32; bit++) /* a step back: the polynomial's highest bit tells which */
+    wanted = wanted >> 31 ? (wanted ^ CRC32C_POLYNOMIAL) << 1 | 1 : wanted << 1;
+  return wanted ^ crc;
+}
+
 uint16_t crc16(uint16_t crc, const void *data, size_t n) {
   for (const uint8_t *p = data; n > 0; n--) {
     crc ^= *p++;

@@ -12,6 +12,8 @@ errno_t csum_init(void);
 /* Castagnoli's polynomial and the one of ARC; neither inverts its start or its result. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t n);
 uint16_t crc16(uint16_t crc, const void *data, size_t n);
+/* The four bytes, as a little-endian number, that take crc32c from `crc` to `wanted`. */
+uint32_t crc32c_between(uint32_t crc, uint32_t wanted);
 
 /* What the checksum fields are to say. `seed` is the file system's, `inode_seed` that of all that
  * belongs to one inode. */

@@ -31,6 +31,7 @@ struct ext4 {
   bool csum;       /* metadata_csum */
   bool group_csum; /* group descriptors have checksums */
   uint32_t csum_seed;
+  uint32_t super_crc; /* of the superblock's first sector, always */
   uint32_t block_bytes, block_shift;
   uint64_t blocks;
   uint32_t groups;

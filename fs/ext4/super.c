@@ -13,7 +13,8 @@
 #include "kernel/log.h"
 #include "kernel/string.h"
 
-#define SUPER_AREA_BYTES 4096 /* what is read for it: whole blocks of any device */
+#define SUPER_AREA_BYTES 4096  /* what is read for it: whole blocks of any device */
+#define SUPER_SECTOR_BYTES 512 /* what any disk writes whole or not at all, as the power goes */
 
 struct feature {
   uint32_t bit;
@@ -143,6 +144,7 @@ errno_t super_read(struct ext4 *fs, const char **why) {
   *why = "its blocks are smaller than the disk's";
   if (fs->block_bytes < fs->dev->block_bytes)
     return EINVAL;
+  fs->super_crc = crc32c(~0u, s, SUPER_SECTOR_BYTES);
   fs->csum_seed = csum_seed(s);
   fs->group_csum = fs->csum || (s->s_feature_ro_compat & EXT4_RO_GDT_CSUM) != 0;
   return 0;
@@ -153,6 +155,19 @@ errno_t super_read(struct ext4 *fs, const char **why) {
 /* Where the superblock lies in its block. */
 static size_t offset_in_block(const struct ext4 *fs) {
   return EXT4_SUPER_OFFSET % fs->block_bytes;
+}
+
+/* All that changes lies in the superblock's first sector, and its checksum in the second: a power
+ * cut between the two would leave what nobody mounts, and e2fsck doesn't repair unattended. So the
+ * checksum stays, and the last four bytes of the first sector are made to fit it. They are the end
+ * of the name of a function, which Linux notes with an error and which seldom gets that long. */
+static void super_balance(struct ext4 *fs) {
+  struct ext4_super *s = &fs->super;
+  uint8_t *rest = s->s_last_error_func + sizeof s->s_last_error_func - sizeof(uint32_t);
+  uint32_t crc = crc32c(~0u, s, SUPER_SECTOR_BYTES - sizeof crc);
+  _Static_assert(offsetof(struct ext4_super, s_mount_opts) == SUPER_SECTOR_BYTES, "");
+  crc = crc32c_between(crc, fs->super_crc);
+  memcpy(rest, &crc, sizeof crc);
 }
 
 errno_t ext4_super_dirty(struct ext4 *fs) {
@@ -166,7 +181,7 @@ errno_t ext4_super_dirty(struct ext4 *fs) {
     s->s_free_blocks_count_hi = (uint32_t)(fs->free_blocks >> 32);
   s->s_wtime = (uint32_t)(clock_realtime_ns() / 1000000000);
   if (fs->csum)
-    s->s_checksum = csum_super(s);
+    super_balance(fs);
   memcpy(b->data + offset_in_block(fs), s, sizeof *s);
   tx_dirty(fs, b);
   buf_put(b);
