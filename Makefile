@@ -118,6 +118,27 @@ $(MKIMAGE): $(MKIMAGE_C:%.c=$(HOSTDIR)/obj/%.o)
 
 -include $(MKIMAGE_C:%.c=$(HOSTDIR)/obj/%.d)
 
+# ext4 with what it needs of the kernel, on a machine of one thread.
+EXT4_HOST := $(filter-out fs/ext4/flush.c,$(wildcard fs/ext4/*.c)) \
+  $(addprefix kernel/,bh.c blkdev.c heap.c memobj.c mutex.c page.c pagecache.c pagetree.c printf.c uio.c) \
+  $(addprefix arch/host/,alone.c blkfile.c waits.c)
+
+EXT4TOOL := $(HOSTDIR)/ext4tool
+EXT4TOOL_C := $(sort $(wildcard tools/ext4tool/*.c)) $(EXT4_HOST) fs/partition.c fs/gpt.c
+
+$(HOSTDIR)/ext4/%.o: %.c | $(PACKAGES)
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(HOST_CFLAGS) -DHOST -Wno-unused-parameter -fno-strict-aliasing -MMD -MP -c $< -o $@
+
+$(EXT4TOOL): $(EXT4TOOL_C:%.c=$(HOSTDIR)/ext4/%.o)
+	$(call say,HOSTLD,$@)
+	$(Q)clang -o $@ $^
+
+ext4tool: $(EXT4TOOL)
+
+-include $(EXT4TOOL_C:%.c=$(HOSTDIR)/ext4/%.d)
+
 # ---- Programs and images -------------------------------------------------------------
 
 APPS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard apps/*/*.c)))))
@@ -142,7 +163,7 @@ IMAGE := $(OUT)/$(NAME)
 BOOTABLE := $(IMAGE).$(if $(filter aarch64,$(ARCH)),image,elf)
 VM_FLAGS = --arch $(ARCH) --mem $(MEM) --port $(PORT) --program $(PROGRAM) --config $(CONFIG) --disk "$(DISK)"
 
-.PHONY: kernel image-elf image run run-machine run-gdb test bench conformance lint format size clean help FORCE
+.PHONY: ext4tool kernel image-elf image run run-machine run-gdb test bench conformance lint format size clean help FORCE
 kernel: $(KERNEL) $(OUT)/kernel$(VARIANT).symbols
 
 # Always made again: the YAML file names more files than make knows.
@@ -180,11 +201,6 @@ FUZZERS := $(patsubst tests/host/%.c,$(HOSTDIR)/tests/%,$(sort $(wildcard tests/
 SAN_CFLAGS := -std=gnu17 -g -O1 -fno-sanitize-recover=all -DHOST -I. -Iarch/host -Wall -Wextra -Werror \
   -Wno-unused-parameter
 
-# ext4 with what it needs of the kernel, on a machine of one thread.
-EXT4_HOST := $(filter-out fs/ext4/flush.c,$(wildcard fs/ext4/*.c)) \
-  $(addprefix kernel/,bh.c blkdev.c heap.c memobj.c mutex.c page.c pagecache.c pagetree.c printf.c uio.c) \
-  $(addprefix arch/host/,alone.c blkfile.c waits.c)
-
 # A unit names its sources in its first lines: `// sources: kernel/heap.c`, `// cflags:`, `// libs:`.
 unit_field = $(shell sed -n 's,^// $(2): ,,p' tests/host/$(1).c)
 define unit_rule
@@ -195,13 +211,20 @@ $(HOSTDIR)/tests/$(1): tests/host/$(1).c $(call unit_field,$(1),sources) $(ALL_H
 	  -o $$@ $$(filter %.c,$$^) $(if $(2),,-lcmocka) $(call unit_field,$(1),libs)
 endef
 ALL_HEADERS := $(wildcard abi/* argdata/*.h images/*.h kernel/*.h kernel/sys/*.h fs/*.h fs/ext4/*.h ipc/*.h net/*.h \
-  net/port/*.h net/port/*/*.h drivers/*.h drivers/virtio/*.h arch/*.h arch/*/platform.h arch/host/*.h boot/*.h tests/host/*.h)
+  net/port/*.h net/port/*/*.h drivers/*.h drivers/virtio/*.h arch/*.h arch/*/platform.h arch/host/*.h boot/*.h tests/host/*.h tools/ext4tool/*.h)
 $(foreach t,$(notdir $(HOST_TESTS)),$(eval $(call unit_rule,$(t),)))
 $(foreach t,$(notdir $(FUZZERS)),$(eval $(call unit_rule,$(t),$(comma)fuzzer)))
 
 .PHONY: test-programs guest-programs
 guest-programs: kernel $(APP_ELFS) $(SQLITE_PROGRAMS)
-test-programs: $(HOST_TESTS) $(FUZZERS) $(MKIMAGE) guest-programs
+# ext4tool with sanitizers, for its tests.
+EXT4TOOL_TESTED := $(HOSTDIR)/tests/ext4tool
+$(EXT4TOOL_TESTED): $(EXT4TOOL_C) $(ALL_HEADERS)
+	$(call say,TESTCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(SAN_CFLAGS) -fsanitize=address,undefined -o $@ $(filter %.c,$^)
+
+test-programs: $(HOST_TESTS) $(FUZZERS) $(EXT4TOOL_TESTED) $(MKIMAGE) guest-programs
 	@for arch in $(filter-out $(ARCH),$(TEST_ARCHS)); do \
 	  $(MAKE) --no-print-directory ARCH=$$arch guest-programs || exit 1; done
 	@for arch in $(TEST_ARCHS); do \
@@ -245,6 +268,7 @@ help:
 #:   make run-gdb         boot stopped, with a debugger waiting at port 1234
 #:   make sdk             the C compiler for programs, build/sdk/bin/
 #:   make lint            the rules that a compiler doesn't check
+#:   make ext4tool        build/host/ext4tool: looks into a disk, changes and checks it
 #:   make size, format, clean
 #:
 #: APP is a folder of apps/ or the path of a CloudABI ELF file; CONFIG is its YAML file.

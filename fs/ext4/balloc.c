@@ -91,9 +91,7 @@ static bool has_super(const struct ext4 *fs, uint32_t group) {
   return is_power_of(group, 3) || is_power_of(group, 5) || is_power_of(group, 7);
 }
 
-/* What the bitmap of a group says that nobody has used so far: the blocks of metadata in it, which
- * may be those of other groups (flex_bg). */
-static errno_t bitmap_make(struct ext4 *fs, uint32_t group, uint8_t *map) {
+errno_t group_metadata_map(struct ext4 *fs, uint32_t group, uint8_t *map) {
   const uint32_t per_block = fs->block_bytes / fs->group_bytes;
   uint32_t table = (fs->groups + per_block - 1) / per_block + fs->super.s_reserved_gdt_blocks;
   memset(map, 0, fs->block_bytes);
@@ -149,7 +147,7 @@ struct group_bitmap {
 static errno_t bitmap_begin(struct ext4 *fs, struct group_bitmap *gb) {
   errno_t e = buf_new(&fs->cache, group_block_bitmap(fs, gb->desc), BUF_BITMAP, &gb->map);
   if (e == 0)
-    e = bitmap_make(fs, gb->group, gb->map->data);
+    e = group_metadata_map(fs, gb->group, gb->map->data);
   if (e != 0)
     return e;
   gb->desc->bg_flags &= (uint16_t)~EXT4_GROUP_BLOCK_UNINIT;
@@ -183,6 +181,19 @@ static errno_t bitmap_get(struct ext4 *fs, uint32_t group, struct group_bitmap *
     e = bitmap_load(fs, gb);
   if (e != 0)
     bitmap_put(gb);
+  return e;
+}
+
+errno_t group_block_map(struct ext4 *fs, uint32_t group, uint8_t *map) {
+  struct group_bitmap gb = {.group = group};
+  errno_t e = ext4_group_get(fs, group, &gb.desc, &gb.desc_buf);
+  if (e != 0)
+    return e;
+  bool unused = (gb.desc->bg_flags & EXT4_GROUP_BLOCK_UNINIT) != 0;
+  e = unused ? group_metadata_map(fs, group, map) : bitmap_load(fs, &gb);
+  if (e == 0 && !unused)
+    memcpy(map, gb.map->data, fs->block_bytes);
+  bitmap_put(&gb);
   return e;
 }
 

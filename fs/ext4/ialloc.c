@@ -86,6 +86,21 @@ static errno_t bitmap_get(struct ext4 *fs, uint32_t group, struct inode_bitmap *
   return e;
 }
 
+errno_t group_inode_map(struct ext4 *fs, uint32_t group, uint8_t *map) {
+  struct inode_bitmap ib = {.group = group};
+  errno_t e = ext4_group_get(fs, group, &ib.desc, &ib.desc_buf);
+  if (e != 0)
+    return e;
+  bool unused = (ib.desc->bg_flags & EXT4_GROUP_INODE_UNINIT) != 0;
+  memset(map, 0, fs->block_bytes);
+  if (!unused)
+    e = bitmap_load(fs, &ib);
+  if (e == 0 && !unused)
+    memcpy(map, ib.map->data, fs->block_bytes);
+  bitmap_put(&ib);
+  return e;
+}
+
 static errno_t counters_change(struct ext4 *fs, struct inode_bitmap *ib, bool use, bool directory) {
   struct ext4_group *g = ib->desc;
   uint32_t step = use ? 1 : UINT32_MAX; /* or back */
