@@ -1,6 +1,6 @@
 /*
- * Works on a directory of a disk, as its argument data says:
- * {console: fd, disk: directory, what: write | read | crash | load | full | map | self, …}.
+ * Works on a directory of a disk, as its argument data says: {console: fd, disk: directory,
+ * what: one of the functions do_… below, or crash (write, then abort), denied, or none}.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -172,25 +172,89 @@ static void do_self(void) {
   need(fsync(fd) == 0 && close(fd) == 0);
 }
 
+/* How often this disk was used. */
+static void do_count(void) {
+  char text[16];
+  int fd = openat(disk, "count", O_RDWR | O_CREAT, 0666);
+  need(fd >= 0);
+  ssize_t n = read(fd, text, sizeof(text) - 1);
+  need(n >= 0);
+  text[n] = '\0';
+  int len = snprintf(text, sizeof(text), "%d\n", atoi(text) + 1);
+  need(pwrite(fd, text, (size_t)len, 0) == len && fsync(fd) == 0 && close(fd) == 0);
+}
+
+static void write_word(int dir, const char *name, const char *word) {
+  int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  need(fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word) && close(fd) == 0);
+}
+
+static bool has_word(int fd, const char *word) {
+  char text[64];
+  ssize_t n = pread(fd, text, sizeof(text), 0);
+  return n == (ssize_t)strlen(word) && memcmp(text, word, (size_t)n) == 0;
+}
+
+/* A file, the read-only directory that it is in, and directories of other disks. */
+static void do_grants(void) {
+  int file = arg_fd(args, "file");
+  need(has_word(file, "old"));
+  need(pwrite(file, "new words", 9, 0) == 9);
+  int same = openat(disk, "conf/words", O_RDONLY);
+  need(same >= 0 && has_word(same, "new words") && close(same) == 0);
+  need(openat(disk, "conf/words", O_WRONLY) < 0 && errno == EACCES);
+  need(mkdirat(disk, "x", 0777) < 0 && errno == EACCES);
+  write_word(arg_fd(args, "second"), "word", "two");
+  write_word(arg_fd(args, "third"), "word", "three");
+}
+
+/* Writes nothing through to the disk: that happens by itself. */
+static void do_idle(void) {
+  write_word(disk, "word", "nobody has synced these words");
+  dprintf(console, "written\n");
+  sleep(3600);
+}
+
+/* Until the disk fails; and what can be done afterwards. */
+static void do_fail(void) {
+  static uint8_t block[PAGE];
+  int fd = openat(disk, "data", O_RDWR | O_CREAT, 0666), large = openat(disk, "large", O_RDONLY);
+  need(fd >= 0 && large >= 0);
+  need(pwrite(fd, "first words", 11, 0) == 11 && fsync(fd) == 0);
+  dprintf(console, "ready\n");
+  for (unsigned i = 1; fsync(fd) == 0; i++)
+    need(pwrite(fd, block, PAGE, (off_t)(i % 500 * PAGE)) == PAGE);
+  need(errno == EIO);
+  need(pread(large, block, PAGE, 0) < 0 && errno == EIO);
+  const uint8_t *m = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+  need(m != MAP_FAILED && msync((void *)(uintptr_t)m, PAGE, MS_SYNC) < 0 && errno == EIO);
+  int other = openat(disk, "other", O_WRONLY | O_CREAT, 0666); /* a commit may have failed by now */
+  need(other >= 0 ? fsync(other) < 0 && errno == EIO : errno == EROFS);
+  need(openat(disk, "new", O_WRONLY | O_CREAT, 0666) < 0 && errno == EROFS);
+  need(write(fd, block, PAGE) < 0 && errno == EROFS);
+  need(pread(fd, block, 11, 0) == 11); /* it is in memory */
+}
+
+static void work(const char *what) {
+  static const struct {
+    const char *name;
+    void (*run)(void);
+  } works[] = {{"write", do_write}, {"crash", do_write}, {"read", do_read},     {"load", do_load},
+               {"full", do_full},   {"map", do_map},     {"self", do_self},     {"count", do_count},
+               {"idle", do_idle},   {"fail", do_fail},   {"grants", do_grants}, {NULL, NULL}};
+  for (unsigned i = 0; works[i].name != NULL; i++)
+    if (strcmp(what, works[i].name) == 0)
+      works[i].run();
+}
+
 void program_main(const argdata_t *ad) {
   args = ad;
   console = arg_fd(ad, "console");
   disk = arg_fd(ad, "disk");
   const char *what = arg_str(ad, "what");
-  if (strcmp(what, "write") == 0 || strcmp(what, "crash") == 0)
-    do_write();
+  work(what);
   if (strcmp(what, "crash") == 0)
     abort();
-  if (strcmp(what, "read") == 0)
-    do_read();
-  if (strcmp(what, "load") == 0)
-    do_load();
-  if (strcmp(what, "full") == 0)
-    do_full();
-  if (strcmp(what, "map") == 0)
-    do_map();
-  if (strcmp(what, "self") == 0)
-    do_self();
   if (strcmp(what, "denied") == 0)
     need(openat(disk, "x", O_WRONLY | O_CREAT, 0666) < 0 && errno != 0);
   dprintf(console, "done: %s\n", what);

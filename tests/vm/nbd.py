@@ -17,6 +17,7 @@ REQUEST = struct.Struct(">IHHQQI")
 REPLY = struct.Struct(">IIQ")
 FLAGS = 1 | 4  # these flags, and flush
 OPT_EXPORT_NAME, OPT_ABORT, OPT_INFO, OPT_GO = 1, 2, 6, 7
+EIO = 5
 REP_ACK, REP_INFO, REP_UNSUPPORTED = 1, 3, 0x80000001
 CMD_READ, CMD_WRITE, CMD_DISCONNECT, CMD_FLUSH = 0, 1, 2, 3
 
@@ -47,8 +48,11 @@ class Disk:
         self.contents = bytearray(self.medium)  # as who reads it sees it
         self.cache = []  # what is not on the medium: (offset, data), the oldest first
         self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)  # told of each flush
         self.left = None  # requests that are still carried out; None: all
         self.dead = threading.Event()  # no more are
+        self.failing = False  # every request is answered by an error
+        self.connections = []
         self.writes = self.flushes = 0
         socket_path = str(path) + ".nbd"
         self.url = "nbd+unix:///?socket=" + socket_path
@@ -72,6 +76,12 @@ class Disk:
         """After so many more writes and flushes nothing is carried out or answered: `dead` is set."""
         with self.lock:
             self.left = requests
+
+    def vanish(self):
+        """Nobody answers any more."""
+        with self.lock:
+            for s in self.connections:
+                s.shutdown(socket.SHUT_RDWR)
 
     def cut(self, rng, chance):
         """Power off and on: each sector in the cache gets to the medium with this chance. Returns how many
@@ -101,6 +111,7 @@ class Disk:
             threading.Thread(target=self._serve, args=(s,), daemon=True).start()
 
     def _serve(self, s):
+        self.connections.append(s)
         with s:
             try:
                 if self._negotiate(s):
@@ -137,9 +148,10 @@ class Disk:
             if command == CMD_DISCONNECT:
                 return
             with self.lock:
-                answer = self._carry_out(command, offset, length, data)
+                error = EIO if self.failing else 0
+                answer = b"" if error else self._carry_out(command, offset, length, data)
             if answer is not None:
-                s.sendall(REPLY.pack(0x67446698, 0, cookie) + answer)
+                s.sendall(REPLY.pack(0x67446698, error, cookie) + answer)
 
     def _carry_out(self, command, offset, length, data):
         """What is to be sent behind the reply, or None: the disk is dead."""
@@ -158,6 +170,7 @@ class Disk:
             self.cache.append((offset, data))
         elif command == CMD_FLUSH:
             self.flushes += 1
+            self.changed.notify_all()
             for begin, piece in self.cache:
                 self.medium[begin:begin + len(piece)] = piece
             self.cache = []
