@@ -79,7 +79,8 @@ $(KOBJ)/%.o: %.S | $(PACKAGES)
 	$(Q)clang $(filter-out -flto,$(KERNEL_CFLAGS)) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
 # What a request passes through; net/net.mk has a list of its own.
-KERNEL_FAST := kernel/bh.c kernel/fdtable.c kernel/heap.c kernel/string.c kernel/thread.c \
+KERNEL_FAST := kernel/bh.c kernel/blkdev.c kernel/fdtable.c kernel/heap.c kernel/page.c kernel/pagecache.c \
+  kernel/pagetree.c kernel/string.c kernel/thread.c drivers/virtio/blk_io.c fs/ext4/file_read.c \
   kernel/timer.c kernel/uio.c kernel/waitq.c kernel/sys/dispatch.c kernel/sys/fd.c kernel/sys/poll.c \
   kernel/sys/sock.c ipc/channel_read.c ipc/channel_write.c ipc/socket.c drivers/virtio/net.c \
   drivers/virtio/net_rx.c drivers/virtio/net_tx.c drivers/virtio/virtq.c $(ARCH_FAST)

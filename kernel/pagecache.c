@@ -18,27 +18,46 @@
  * first. */
 static struct list refillable = LIST_INIT(refillable);
 
-/* How many pages go at a time where one is wanted: a round may have to pass over all there are. */
+/* A clean page that nobody maps, taken out of its cache; NULL: there is none. The caches lose their
+ * pages one after the other, each from where its last round ended. */
+static void *take_clean(void) {
+  struct list *last = refillable.prev;
+  while (!list_empty(&refillable)) {
+    struct list *l = refillable.next;
+    struct pagecache *pc = container_of(l, struct pagecache, refillable);
+    void *page = pagetree_take_clean(&pc->tree, &pc->reclaim_at);
+    if (page != NULL)
+      return page;
+    pc->reclaim_at = 0;
+    list_remove(l);
+    list_push_back(&refillable, l);
+    if (l == last)
+      break;
+  }
+  return NULL;
+}
+
+/* How many pages go at a time where mapped ones have to: a round may pass over all there are. */
 static size_t batch(void) {
   return page_total() / 64 + 16;
 }
 
-/* Whether a page is clean and nobody has it; with `mapped` it is taken out of mappings first. */
-static bool may_go(struct pagecache *pc, uint64_t index, bool mapped) {
+/* Whether a page may go once it is taken out of all mappings, which it is then. */
+static bool unmap(struct pagecache *pc, uint64_t index) {
   const void *page = pagetree_get(&pc->tree, index);
   if (pagetree_is_dirty(&pc->tree, index))
     return false;
-  if (mapped && page_refs(page) > 1)
+  if (page_refs(page) > 1)
     memobj_revoke(&pc->obj, index << PAGE_SHIFT, PAGE_SIZE);
   return page_refs(page) == 1;
 }
 
-/* Lets go of up to n pages, from where the last round ended. */
-static size_t reclaim_from(struct pagecache *pc, size_t n, bool mapped) {
+/* Lets go of up to n pages, mapped or not, from where the last round ended. */
+static size_t reclaim_from(struct pagecache *pc, size_t n) {
   size_t freed = 0;
   uint64_t index = pc->reclaim_at;
   while (freed < n && pagetree_next(&pc->tree, &index)) {
-    if (may_go(pc, index, mapped)) {
+    if (unmap(pc, index)) {
       pagetree_drop(&pc->tree, index, index + 1);
       freed++;
     }
@@ -48,30 +67,24 @@ static size_t reclaim_from(struct pagecache *pc, size_t n, bool mapped) {
   return freed;
 }
 
-static size_t reclaim_round(size_t n, bool mapped) {
+/* The same of all caches in turn. */
+static void reclaim_mapped(size_t n) {
   struct list *last = refillable.prev;
-  size_t freed = 0;
-  while (freed < n && !list_empty(&refillable)) {
+  while (n > 0 && !list_empty(&refillable)) {
     struct list *l = list_pop_front(&refillable);
     list_push_back(&refillable, l);
-    freed += reclaim_from(container_of(l, struct pagecache, refillable), n - freed, mapped);
+    n -= reclaim_from(container_of(l, struct pagecache, refillable), n);
     if (l == last)
       break;
   }
-  return freed;
-}
-
-/* The same of all caches in turn; those that are mapped only if there are not enough others. */
-static void reclaim(size_t n) {
-  size_t freed = reclaim_round(n, false);
-  if (freed < n)
-    reclaim_round(n - freed, true);
 }
 
 bool pagecache_make_room(size_t n) {
-  size_t free = page_free_count();
-  if (free < n)
-    reclaim(n - free > batch() ? n - free : batch());
+  void *page;
+  while (page_free_count() < n && (page = take_clean()) != NULL)
+    page_unref(page);
+  if (page_free_count() < n)
+    reclaim_mapped(n - page_free_count() > batch() ? n - page_free_count() : batch());
   return page_free_count() >= n;
 }
 
@@ -92,12 +105,27 @@ bool pagecache_write_some(void) {
   return less;
 }
 
-/* Whether there is memory for one more page. What can be read again leaves an eighth of all to
- * programs. */
-static bool have_room(const struct pagecache *pc) {
-  if (pc->ops->fill != NULL && page_free_count() <= page_total() / 8)
-    reclaim(batch());
-  return pagecache_make_room(PAGE_RESERVE + 1);
+static void *fresh_page(bool zero) {
+  void *page = NULL;
+  if (pagecache_make_room(PAGE_RESERVE + 1))
+    page = zero ? page_alloc_zero(0) : page_alloc(0);
+  if (page != NULL)
+    page_set_cached(page);
+  return page;
+}
+
+/* Memory for one more page. What can be read again leaves an eighth of all to programs: from there
+ * on one page goes for each that comes. */
+static void *page_new(const struct pagecache *pc) {
+  if (pc->ops->fill == NULL)
+    return fresh_page(true);
+  size_t least = page_total() / 8, free = page_free_count();
+  void *page = free <= least ? take_clean() : NULL, *more;
+  if (page == NULL && free <= least)
+    reclaim_mapped(batch());
+  if (page != NULL && free < least && (more = take_clean()) != NULL)
+    page_unref(more); /* until that much is free again */
+  return page != NULL ? page : fresh_page(false);
 }
 
 /* Gives back the pages [first, end), which are in no mapping. */
@@ -115,56 +143,105 @@ static void drop_from(struct pagecache *pc, uint64_t first) {
 
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
-/* A page with what belongs at `index`, not in the tree yet, and charged. */
-static errno_t page_make(struct pagecache *pc, uint64_t index, void **page) {
-  bool may_sleep = pc->ops->fill != NULL;
-  while (!have_room(pc))
-    if (!may_sleep || !pagecache_write_some())
-      return ENOMEM;
-  errno_t e = pc->ops->charge != NULL ? pc->ops->charge(pc) : 0;
-  if (e != 0)
-    return e;
-  bool fill = pc->ops->fill != NULL;
-  *page = fill ? page_alloc(0) : page_alloc_zero(0);
-  if (*page == NULL)
-    e = ENOMEM;
-  else if (fill)
-    e = pc->ops->fill(pc, index, *page);
-  if (e == 0) {
-    page_set_cached(*page);
-    return 0;
+/* How many of `wanted` pages are not held from `index` on, up to the next one that is, the end of
+ * the file, and what one request takes. */
+static unsigned room_for(const struct pagecache *pc, uint64_t index, uint64_t wanted) {
+  uint64_t end = (pc->size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT, next = index;
+  if (pagetree_next(&pc->tree, &next) && next < end)
+    end = next;
+  if (end <= index)
+    return 1;
+  if (wanted > end - index)
+    wanted = end - index;
+  return wanted < PAGECACHE_CLUSTER ? (unsigned)wanted : PAGECACHE_CLUSTER;
+}
+
+/* How many pages to read at `index`, which is not held. `wanted` of them are needed; where the ones
+ * before are held, somebody reads in order, and the more of them the further he is read ahead. */
+static unsigned cluster(const struct pagecache *pc, uint64_t index, uint64_t wanted) {
+  unsigned before = pagetree_held_before(&pc->tree, index, PAGECACHE_CLUSTER / 2);
+  if (before > 1 && wanted < 2 * before)
+    wanted = 2 * before;
+  return wanted < 2 ? 1 : room_for(pc, index, wanted);
+}
+
+static void uncharge(struct pagecache *pc, size_t n) {
+  if (n > 0 && pc->ops->uncharge != NULL)
+    pc->ops->uncharge(pc, n);
+}
+
+static void pages_free(struct pagecache *pc, void **pages, unsigned n) {
+  for (unsigned i = 0; i < n; i++)
+    page_free(pages[i], 0);
+  uncharge(pc, n);
+}
+
+/* Up to *n pages with what belongs from `index` on, not in the tree yet, and charged; at least one.
+ */
+static errno_t pages_make(struct pagecache *pc, uint64_t index, void **pages, unsigned *n) {
+  unsigned made = 0;
+  errno_t e = 0;
+  for (; made < *n; made++) {
+    e = pc->ops->charge != NULL ? pc->ops->charge(pc) : 0;
+    if (e != 0)
+      break;
+    pages[made] = page_new(pc);
+    while (pages[made] == NULL && made == 0 && pc->ops->fill != NULL && pagecache_write_some())
+      pages[made] = page_new(pc);
+    if (pages[made] == NULL) {
+      uncharge(pc, 1);
+      e = ENOMEM;
+      break;
+    }
   }
-  if (*page != NULL)
-    page_free(*page, 0);
-  if (pc->ops->uncharge != NULL)
-    pc->ops->uncharge(pc, 1);
+  *n = made;
+  if (made == 0)
+    return e;
+  e = pc->ops->fill != NULL ? pc->ops->fill(pc, index, pages, made) : 0;
+  if (e != 0)
+    pages_free(pc, pages, made);
   return e;
 }
 
-errno_t pagecache_get(struct pagecache *pc, uint64_t index, bool create, void **page) {
-  for (;;) {
-    *page = pagetree_get(&pc->tree, index);
-    if (*page != NULL || (!create && pc->ops->fill == NULL))
-      return 0;
-    uint32_t shrinks = pc->shrinks;
-    void *made;
-    errno_t e = page_make(pc, index, &made);
-    if (e != 0)
-      return e;
-    /* While it was filled somebody else may have made the page, or cut the file off before it. */
-    bool outrun = pc->shrinks != shrinks || pagetree_get(&pc->tree, index) != NULL;
-    if (!outrun)
-      e = pagetree_insert(&pc->tree, index, made);
-    if (!outrun && e == 0) {
-      *page = made;
-      return 0;
+/* Makes n pages from `index` on and enters them into the tree; *page is the first. While they were
+ * filled somebody else may have made the same ones, or cut the file off before them: then they are
+ * dropped, and *page is NULL if that happened to it. */
+static errno_t pages_enter(struct pagecache *pc, uint64_t index, unsigned n, void **page) {
+  void *pages[PAGECACHE_CLUSTER];
+  uint32_t shrinks = pc->shrinks;
+  errno_t first = pages_make(pc, index, pages, &n);
+  if (first != 0)
+    return first;
+  for (unsigned i = 0; i < n; i++) {
+    errno_t e = pc->shrinks == shrinks ? pagetree_insert(&pc->tree, index + i, pages[i]) : EEXIST;
+    if (i == 0) {
+      *page = e == 0 ? pages[0] : NULL;
+      first = e;
     }
-    page_free(made, 0);
-    if (pc->ops->uncharge != NULL)
-      pc->ops->uncharge(pc, 1);
     if (e != 0)
-      return e;
+      pages_free(pc, &pages[i], 1);
   }
+  return first == EEXIST ? 0 : first;
+}
+
+/* The page at `index`, for somebody who goes on to read `wanted` pages from there; 0: nobody knows.
+ */
+static errno_t get_ahead(struct pagecache *pc, uint64_t index, bool create, uint64_t wanted,
+                         void **page) {
+  while ((*page = pagetree_get(&pc->tree, index)) == NULL && (create || pc->ops->fill != NULL)) {
+    unsigned n = wanted > 0 && pc->ops->fill != NULL ? cluster(pc, index, wanted) : 1;
+    errno_t e = pages_enter(pc, index, n, page);
+    if (e == 0 && *page != NULL)
+      break;
+    if (e != 0 && n == 1)
+      return e;
+    wanted = 0; /* if there was an error: perhaps it is not this page that can't be read */
+  }
+  return 0;
+}
+
+errno_t pagecache_get(struct pagecache *pc, uint64_t index, bool create, void **page) {
+  return get_ahead(pc, index, create, 0, page);
 }
 
 errno_t pagecache_allocate(struct pagecache *pc, uint64_t offset, uint64_t len) {
@@ -192,7 +269,8 @@ errno_t pagecache_read(struct pagecache *pc, struct uio *uio, uint64_t offset) {
   errno_t e = 0;
   while (e == 0 && uio->resid > 0 && offset < pc->size_bytes) {
     void *page;
-    e = pagecache_get(pc, offset >> PAGE_SHIFT, false, &page);
+    uint64_t wanted = (in_page(offset) + uio->resid + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    e = get_ahead(pc, offset >> PAGE_SHIFT, false, wanted, &page);
     if (e != 0 || offset >= pc->size_bytes)
       return e;
     size_t n = part_of_page(offset, pc->size_bytes - offset);
@@ -314,7 +392,7 @@ static errno_t get_page(struct memobj *obj, uint64_t offset, bool write, pa_t *p
   uint64_t index = offset >> PAGE_SHIFT;
   while (offset < pc->size_bytes) {
     void *page;
-    errno_t e = pagecache_get(pc, index, true, &page);
+    errno_t e = get_ahead(pc, index, true, 1, &page);
     if (e == 0 && write && pc->ops->dirty != NULL) {
       e = pc->ops->dirty(pc, index);
       if (e == 0 && pagetree_get(&pc->tree, index) != page)

@@ -19,14 +19,17 @@
 
 struct pagecache;
 
+#define PAGECACHE_CLUSTER 32u /* pages that are read at once, at most */
+
 /* What the owner does; NULL: nothing, successfully. */
 struct pagecache_ops {
   /* One page more will be held: ENOSPC, when the owner's file system has no room. */
   errno_t (*charge)(struct pagecache *pc);
   /* n pages were given back. */
   void (*uncharge)(struct pagecache *pc, size_t n);
-  /* Fills a new page with what the medium holds at page `index`. NULL: zeroes. EIO. May sleep. */
-  errno_t (*fill)(struct pagecache *pc, uint64_t index, void *page);
+  /* Fills n new pages, at most PAGECACHE_CLUSTER, with what the medium holds from page `index` on.
+   * NULL: zeroes. EIO. May sleep. */
+  errno_t (*fill)(struct pagecache *pc, uint64_t index, void **pages, unsigned n);
   /* A program is about to write to the page by a mapping. May sleep; ENOSPC, EIO. */
   errno_t (*dirty)(struct pagecache *pc, uint64_t index);
   /* Writes a changed page to the medium. *whole false: a part of it has no place there yet, so that
@@ -55,9 +58,9 @@ struct pagecache {
 /* An empty one of size 0, with one reference. */
 void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops);
 
-/* The page that holds byte `index << PAGE_SHIFT`. Not held: with `create` it is made (charge,
- * fill), else *page is NULL where the owner has no `fill` (a hole), and filled where it has.
- * ENOMEM, ENOSPC, EIO. The page is the cache's. */
+/* The page that holds byte `index << PAGE_SHIFT`, without reading ahead. Not held: with `create` it
+ * is made (charge, fill), else *page is NULL where the owner has no `fill` (a hole), and filled
+ * where it has. ENOMEM, ENOSPC, EIO. The page is the cache's. */
 errno_t pagecache_get(struct pagecache *pc, uint64_t index, bool create, void **page);
 
 /* Moves bytes up to the end of the file. EFAULT, ENOMEM, EIO; a part may have moved. */

@@ -14,6 +14,8 @@
 #define NODE_SHIFT 6
 #define NODE_SLOTS (1u << NODE_SHIFT)
 
+#define HEIGHT_MAX 9 /* 52 bits of index */
+
 #define DIRTY 1ul /* in a page's slot */
 
 struct node {
@@ -27,7 +29,7 @@ static unsigned slot_of(uint64_t index, unsigned height) {
 }
 
 static bool covers(const struct pagetree *t, uint64_t index) {
-  return index >> (NODE_SHIFT * t->height) == 0; /* 52 bits: never higher than 9 */
+  return index >> (NODE_SHIFT * t->height) == 0; /* never higher than HEIGHT_MAX */
 }
 
 static void *page_of(void *slot) {
@@ -35,14 +37,26 @@ static void *page_of(void *slot) {
 }
 
 static void *slot_get(const struct pagetree *t, uint64_t index) {
-  void *at = covers(t, index) ? t->root : NULL;
-  for (unsigned h = t->height; h > 0 && at != NULL; h--)
-    at = ((struct node *)at)->slots[slot_of(index, h)];
+  unsigned shift = NODE_SHIFT * t->height;
+  void *at = t->root;
+  if (index >> shift != 0)
+    return NULL;
+  while (shift > 0 && at != NULL) {
+    shift -= NODE_SHIFT;
+    at = ((struct node *)at)->slots[(index >> shift) & (NODE_SLOTS - 1)];
+  }
   return at;
 }
 
 void *pagetree_get(const struct pagetree *t, uint64_t index) {
   return page_of(slot_get(t, index));
+}
+
+unsigned pagetree_held_before(const struct pagetree *t, uint64_t index, unsigned most) {
+  unsigned n = 0;
+  while (n < most && n < index && slot_get(t, index - 1 - n) != NULL)
+    n++;
+  return n;
 }
 
 bool pagetree_is_dirty(const struct pagetree *t, uint64_t index) {
@@ -84,7 +98,8 @@ errno_t pagetree_insert(struct pagetree *t, uint64_t index, void *page) {
   }
   if (e != 0)
     return e;
-  ASSERT(*slot == NULL);
+  if (*slot != NULL)
+    return EEXIST;
   *slot = page;
   if (parent != NULL)
     parent->used++;
@@ -133,6 +148,50 @@ void pagetree_drop(struct pagetree *t, uint64_t first, uint64_t end) {
     t->root = NULL;
   if (t->root == NULL)
     t->height = 0;
+}
+
+/* The slot's content at `index`, NULL if there is none, and the nodes that lead there: path[h] is
+ * the one of height h. */
+static void *walk(const struct pagetree *t, uint64_t index, struct node **path) {
+  unsigned h = t->height, shift = NODE_SHIFT * h;
+  void *at = t->root;
+  if (index >> shift != 0)
+    return NULL;
+  for (; h > 0 && at != NULL; h--) {
+    shift -= NODE_SHIFT;
+    path[h] = at;
+    at = path[h]->slots[(index >> shift) & (NODE_SLOTS - 1)];
+  }
+  return at;
+}
+
+/* Takes a clean page out; nodes without anything below go too. */
+static void unlink_page(struct pagetree *t, uint64_t index, struct node **path) {
+  t->pages--;
+  for (unsigned h = 1; h <= t->height; h++) {
+    path[h]->slots[slot_of(index, h)] = NULL;
+    if (--path[h]->used > 0)
+      return;
+    kfree(path[h]);
+  }
+  t->root = NULL;
+  t->height = 0;
+}
+
+void *pagetree_take_clean(struct pagetree *t, uint64_t *index) {
+  struct node *path[HEIGHT_MAX + 1];
+  for (;;) {
+    void *slot = walk(t, *index, path);
+    if (slot == NULL && !pagetree_next(t, index))
+      return NULL;
+    if (slot == NULL)
+      continue;
+    uint64_t at = (*index)++;
+    if (((uintptr_t)slot & DIRTY) != 0 || page_refs(slot) > 1)
+      continue;
+    unlink_page(t, at, path);
+    return slot;
+  }
 }
 
 /* ---- Marks ----------------------------------------------------------------------------------- */

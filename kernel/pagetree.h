@@ -22,8 +22,13 @@ struct pagetree { /* zeroed: empty */
 
 /* NULL: none. */
 void *pagetree_get(const struct pagetree *t, uint64_t index);
-/* Where there is none; the caller's reference goes over. ENOMEM. */
+/* How many pages right before index are held, counted up to `most`. */
+unsigned pagetree_held_before(const struct pagetree *t, uint64_t index, unsigned most);
+/* The caller's reference goes over. EEXIST: there is one; ENOMEM. */
 errno_t pagetree_insert(struct pagetree *t, uint64_t index, void *page);
+/* Takes the first page from *index on out of the tree that is clean and has no reference but the
+ * tree's, which becomes the caller's; *index is behind it then. NULL: there is none. */
+void *pagetree_take_clean(struct pagetree *t, uint64_t *index);
 /* Drops the references to the pages [first, end). */
 void pagetree_drop(struct pagetree *t, uint64_t first, uint64_t end);
 

@@ -118,18 +118,17 @@ errno_t virtq_add(struct virtq *q, const struct virtq_buf *bufs, unsigned out, u
     return EIO;
   if (n == 0 || n > q->free_count)
     return ENOBUFS;
+  struct virtq_desc *d = NULL;
   for (unsigned k = 0; k < n; k++) {
-    struct virtq_desc *d = &desc[i];
+    d = &desc[i];
     i = slots[i].next;
-    d->addr = bufs[k].base;
-    d->len = bufs[k].len;
-    d->flags = k + 1 < n ? VIRTQ_DESC_NEXT : 0;
-    d->next = i;
+    *d = (struct virtq_desc){bufs[k].base, bufs[k].len, VIRTQ_DESC_NEXT, i};
     if (k >= out) {
-      d->flags |= VIRTQ_DESC_WRITE;
+      d->flags = VIRTQ_DESC_NEXT | VIRTQ_DESC_WRITE;
       in_bytes += bufs[k].len;
     }
   }
+  d->flags &= (uint16_t)~VIRTQ_DESC_NEXT;
   q->free_head = i;
   chain_give(q, head, (uint16_t)n, in_bytes, cookie);
   return 0;

@@ -130,8 +130,8 @@ int extent_search(const struct ext4_extent_header *h, uint32_t at) {
 }
 
 /* What a leaf says of block `at`; the leaf's part of the file ends before `end`. */
-static void leaf_map(const struct ext4_extent_header *h, uint32_t at, uint64_t end, uint32_t max,
-                     struct ext4_run *run) {
+static void leaf_map(struct einode *ino, const struct ext4_extent_header *h, uint32_t at,
+                     uint64_t end, uint32_t max, struct ext4_run *run) {
   const struct ext4_extent *x = extent_first(h);
   int i = extent_search(h, at);
   uint64_t offset = i < 0 ? 0 : at - x[i].ee_block;
@@ -140,6 +140,8 @@ static void leaf_map(const struct ext4_extent_header *h, uint32_t at, uint64_t e
     run->block = extent_start(&x[i]) + offset;
     run->unwritten = extent_unwritten(&x[i]);
     end = x[i].ee_block + (uint64_t)extent_len(&x[i]);
+    ino->known_at = x[i].ee_block;
+    ino->known = (struct ext4_run){extent_start(&x[i]), extent_len(&x[i]), run->unwritten};
   } else if (i + 1 < h->eh_entries) {
     end = x[i + 1].ee_block;
   }
@@ -150,6 +152,8 @@ errno_t extent_map(struct einode *ino, uint32_t at, uint32_t max, struct ext4_ru
   const struct ext4_extent_header *h = extent_root(ino);
   struct buf *b = NULL;
   uint64_t end = 1ull << 32;
+  if (extent_known(ino, at, max, run))
+    return 0;
   errno_t e = extent_check_root(ino);
   while (e == 0 && h->eh_depth > 0) {
     const struct ext4_extent_index *x = extent_first_index(h);
@@ -167,7 +171,7 @@ errno_t extent_map(struct einode *ino, uint32_t at, uint32_t max, struct ext4_ru
     h = e == 0 ? extent_node(b) : NULL;
   }
   if (e == 0 && h->eh_depth == 0)
-    leaf_map(h, at, end, max, run);
+    leaf_map(ino, h, at, end, max, run);
   else if (e == 0)
     *run = (struct ext4_run){.count = end - at < max ? (uint32_t)(end - at) : max};
   buf_put(b);

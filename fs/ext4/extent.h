@@ -34,6 +34,25 @@ errno_t extent_node_read(struct einode *ino, const struct ext4_extent_index *x, 
                          struct buf **b);
 /* The last entry of a node, leaf or not, that begins at file block `at` or before it; -1: none. */
 int extent_search(const struct ext4_extent_header *h, uint32_t at);
+/* What the last extent_map() found, if `at` is in it. The lock need not be held: who changes the
+ * tree forgets it first, and nobody learns it anew before the change is whole. */
+static inline bool extent_known(const struct einode *ino, uint32_t at, uint32_t max,
+                                struct ext4_run *run) {
+  uint32_t offset = at - ino->known_at;
+  if (offset >= ino->known.count)
+    return false;
+  uint32_t left = ino->known.count - offset;
+  *run = (struct ext4_run){.block = ino->known.block + offset,
+                           .count = left < max ? left : max,
+                           .unwritten = ino->known.unwritten};
+  return true;
+}
+
+/* Before a change. */
+static inline void extent_forget(struct einode *ino) {
+  ino->known.count = 0;
+}
+
 /* ext4_map() for a file with extents. */
 errno_t extent_map(struct einode *ino, uint32_t at, uint32_t max, struct ext4_run *run);
 

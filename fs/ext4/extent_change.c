@@ -262,6 +262,7 @@ errno_t extent_insert(struct einode *ino, uint32_t file_block, uint64_t block, u
                       bool unwritten) {
   struct step s;
   struct ext4_extent x = extent_make(file_block, block, len, unwritten);
+  extent_forget(ino);
   errno_t e = leaf_for(ino, file_block, &s);
   if (e != 0)
     return e;
@@ -291,6 +292,7 @@ static errno_t find_entry(struct einode *ino, uint32_t file_block, struct step *
 errno_t extent_mark_written(struct einode *ino, uint32_t file_block, uint32_t len) {
   struct step s;
   int i;
+  extent_forget(ino);
   errno_t e = find_entry(ino, file_block, &s, &i);
   if (e != 0)
     return e;
@@ -384,6 +386,7 @@ static errno_t cut(struct einode *ino, struct last_path *p, uint32_t file_block)
 
 errno_t extent_cut_last(struct einode *ino, uint32_t file_block, bool *done) {
   struct last_path p;
+  extent_forget(ino);
   errno_t e = path_to_last(ino, &p);
   if (e != 0)
     return e;

@@ -329,7 +329,7 @@ static void pages_destroy(struct pagecache *pc) {
 }
 
 const struct pagecache_ops ext4_pagecache_ops = {
-    .fill = ext4_page_fill,
+    .fill = ext4_pages_fill,
     .dirty = page_dirty,
     .write = page_write,
     .sync = page_sync,

@@ -1,42 +1,61 @@
 /*
  * From the disk into the page cache.
  *
- * Called by the page cache for a page that it does not hold, from system calls and page faults. The
+ * Called by the page cache for pages that it does not hold, from system calls and page faults. The
  * lock is taken to find the blocks, and let go of while they are read.
  */
-#include "fs/ext4/fs.h"
+#include "fs/ext4/extent.h"
 #include "kernel/blkdev.h"
 #include "kernel/string.h"
 
-/* Reads `count` blocks of the file, or zeroes where nothing was written. */
-static errno_t read_run(struct ext4 *fs, const struct ext4_run *run, uint32_t count, void *to) {
-  size_t n = (size_t)count << fs->block_shift;
+/* Reads a run that belongs at block `at` of the pages, or zeroes where nothing was written. */
+static errno_t read_run(struct ext4 *fs, const struct ext4_run *run, void **pages, uint32_t at) {
+  struct blk_seg segs[PAGECACHE_CLUSTER];
+  unsigned nsegs = 0;
+  uint64_t from = (uint64_t)at << fs->block_shift;
+  uint64_t to = (uint64_t)(at + run->count) << fs->block_shift;
+  while (from < to) {
+    size_t skip = from & (PAGE_SIZE - 1), n = PAGE_SIZE - skip;
+    if (n > to - from)
+      n = to - from;
+    segs[nsegs++] = (struct blk_seg){(char *)pages[from >> PAGE_SHIFT] + skip, n};
+    from += n;
+  }
   if (run->block != 0 && !run->unwritten)
-    return blk_read(fs->dev, run->block << fs->block_shift, to, n);
-  memset(to, 0, n);
+    return blk_move(fs->dev, BLK_READ, run->block << fs->block_shift, segs, nsegs);
+  for (unsigned i = 0; i < nsegs; i++)
+    memset(segs[i].data, 0, segs[i].len);
   return 0;
 }
 
-errno_t ext4_page_fill(struct pagecache *pc, uint64_t index, void *page) {
+static errno_t find_run(struct einode *ino, uint32_t block, uint32_t max, struct ext4_run *run) {
+  if (extent_known(ino, block, max, run))
+    return 0;
+  mutex_lock(&ino->fs->lock);
+  errno_t e = ext4_map(ino, block, max, run);
+  mutex_unlock(&ino->fs->lock);
+  return e;
+}
+
+errno_t ext4_pages_fill(struct pagecache *pc, uint64_t index, void **pages, unsigned n) {
   struct einode *ino = container_of(pc, struct einode, pages);
   struct ext4 *fs = ino->fs;
-  const uint32_t per_page = (uint32_t)(PAGE_SIZE >> fs->block_shift);
-  uint64_t first = index * per_page;
+  const unsigned per_page_shift = PAGE_SHIFT - fs->block_shift;
+  uint64_t first = index << per_page_shift;
+  uint32_t count = n << per_page_shift;
   if (first >= UINT32_MAX) /* behind the largest file */
     return EIO;
-  uint32_t count = UINT32_MAX - (uint32_t)first;
-  if (count >= per_page)
-    count = per_page;
-  else
-    memset((char *)page + ((size_t)count << fs->block_shift), 0,
-           (size_t)(per_page - count) << fs->block_shift);
+  uint32_t most = UINT32_MAX - (uint32_t)first;
+  if (count > most) {
+    const struct ext4_run behind = {.count = count - most};
+    read_run(fs, &behind, pages, most); /* zeroes */
+    count = most;
+  }
   for (uint32_t i = 0; i < count;) {
     struct ext4_run run;
-    mutex_lock(&fs->lock);
-    errno_t e = ext4_map(ino, (uint32_t)first + i, count - i, &run);
-    mutex_unlock(&fs->lock);
+    errno_t e = find_run(ino, (uint32_t)first + i, count - i, &run);
     if (e == 0)
-      e = read_run(fs, &run, run.count, (char *)page + ((size_t)i << fs->block_shift));
+      e = read_run(fs, &run, pages, i);
     if (e != 0)
       return e;
     i += run.count;

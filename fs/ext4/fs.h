@@ -51,6 +51,13 @@ static inline bool ext4_has_journal(const struct ext4 *fs) {
   return (fs->super.s_feature_compat & EXT4_COMPAT_HAS_JOURNAL) != 0;
 }
 
+/* What lies at some blocks of a file, one after the other. */
+struct ext4_run {
+  uint64_t block; /* on the disk; 0: a hole */
+  uint32_t count; /* of blocks that lie one after the other, or of the hole; at least 1 */
+  bool unwritten; /* allocated, and reads as zeroes */
+};
+
 /* An inode in memory, one for each that somebody refers to, or maps, or that has pages to be
  * written. */
 struct einode {
@@ -60,7 +67,9 @@ struct einode {
   uint32_t number;
   struct ext4_inode disk; /* as it is, or will be, on the disk; the times and sizes are here */
   uint64_t size_bytes;
-  uint64_t goal; /* behind the last block that it got; 0: none */
+  uint32_t known_at;     /* what was found last of its extents: the first block of one, and ... */
+  struct ext4_run known; /* ... where it lies; count 0: nothing is known */
+  uint64_t goal;         /* behind the last block that it got; 0: none */
   uint32_t links;
   bool orphan;          /* in the orphan list on the disk */
   struct mutex content; /* held by who changes the size or the blocks */
@@ -164,12 +173,6 @@ bool ext4_room_by_commit(struct ext4 *fs);
 
 /* ---- map.c, over extent*.c and blockmap*.c --------------------------------------------------- */
 
-struct ext4_run {
-  uint64_t block; /* on the disk; 0: a hole */
-  uint32_t count; /* of blocks that lie one after the other, or of the hole; at least 1 */
-  bool unwritten; /* allocated, and reads as zeroes */
-};
-
 /* What lies at a block of the file, at most `max` blocks of it. EIO. */
 errno_t ext4_map(struct einode *ino, uint32_t file_block, uint32_t max, struct ext4_run *run);
 /* The same, and a hole becomes blocks: written ones, or, in a file with extents, unwritten; an
@@ -212,7 +215,7 @@ extern const struct vnode_ops ext4_vnode_ops;
 extern const struct pagecache_ops ext4_pagecache_ops;
 
 /* pagecache_ops.fill: without the lock. */
-errno_t ext4_page_fill(struct pagecache *pc, uint64_t index, void *page);
+errno_t ext4_pages_fill(struct pagecache *pc, uint64_t index, void **pages, unsigned n);
 
 errno_t ext4_file_read(struct einode *ino, struct uio *uio, filesize_t offset);
 errno_t ext4_file_write(struct einode *ino, struct uio *uio, filesize_t offset, bool append,

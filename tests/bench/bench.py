@@ -276,7 +276,7 @@ def make_disk():
         with open(tree + "/data", "wb") as file:
             file.write(os.urandom(1 << 20) * DISK_MIB)
         with open(path + ".new", "wb") as file:
-            file.truncate(DISK_MIB * 3 // 2 << 20)
+            file.truncate(DISK_MIB * 3 << 20)
         subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", "-d", tree, path + ".new"], check=True)
         os.unlink(tree + "/data")
         os.rename(path + ".new", path)

@@ -367,16 +367,18 @@ static void test_shared_memory_without_a_name(void **state) {
 
 static unsigned fills, dirtied;
 static errno_t medium_error;
+static uint64_t medium_bad = UINT64_MAX;        /* a page that can't be read */
 static void (*meanwhile)(struct pagecache *pc); /* done while a page is read, once */
 
-static errno_t medium_fill(struct pagecache *pc, uint64_t index, void *page) {
+static errno_t medium_fill(struct pagecache *pc, uint64_t index, void **pages, unsigned n) {
   fills++;
-  memset(page, (int)('A' + index), K);
+  for (unsigned i = 0; i < n; i++)
+    memset(pages[i], (int)('A' + index + i), K);
   void (*now)(struct pagecache *) = meanwhile;
   meanwhile = NULL;
   if (now != NULL)
     now(pc);
-  return medium_error;
+  return medium_bad - index < n ? EIO : medium_error;
 }
 
 static errno_t medium_dirty(struct pagecache *pc, uint64_t index) {
@@ -423,7 +425,7 @@ static void test_pages_come_from_the_medium(void **state) {
   assert_int_equal(write_at(&f.pc, "x", 1, 5 * K, NULL), 0);
   assert_int_equal(read_at(&f.pc, text, 2, 5 * K), 2);
   assert_string_equal(text, "xF");
-  assert_int_equal(fills, 2);
+  assert_int_equal(fills, 1); /* both pages at once */
   assert_int_equal(aspace_create(&as), 0);
   assert_int_equal(aspace_map(as, &va, 10 * K, RW, RW, MAPPING_SHARED, &f.pc.obj, 0, "m"), 0);
   assert_int_equal(*touch(as, va + 9 * K, ARCH_READ), 'J');
@@ -461,6 +463,58 @@ static void test_what_happens_while_a_page_is_read(void **state) {
   file_end(&f);
 }
 
+static void read_page(struct file *f, uint64_t index) {
+  char text[2] = "";
+  assert_int_equal(read_at(&f->pc, text, 1, index * K), 1);
+  assert_int_equal(text[0], 'A' + index);
+}
+
+static void test_reading_in_order_reads_ahead(void **state) {
+  (void)state;
+  struct file f;
+  struct uio uio;
+  medium_create(&f);
+  for (uint64_t i = 0; i < 20; i++)
+    read_page(&f, i);
+  assert_int_equal(fills, 5); /* 0, 1, 2-5, 6-17, 18-19 */
+  file_end(&f);
+  medium_create(&f);
+  const uint64_t others[] = {7, 3, 18, 12, 4, 19, 13, 6};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    read_page(&f, others[i]);
+  assert_int_equal(f.pc.tree.pages, fills);
+  read_page(&f, 14); /* 12 and 13 are there: as far as somebody has read already */
+  assert_int_equal(f.pc.tree.pages, fills + 3);
+  file_end(&f);
+  medium_create(&f);
+  medium_bad = 5;
+  for (uint64_t i = 0; i < 5; i++)
+    read_page(&f, i); /* what lies behind them is nobody's fault yet */
+  uio_init_user_buffer(&uio, got, 1);
+  assert_int_equal(pagecache_read(&f.pc, &uio, 5 * K), EIO);
+  medium_bad = UINT64_MAX;
+  file_end(&f);
+}
+
+/* Once memory is short a page goes for each that comes, and none that is mapped or dirty. */
+static void test_pages_make_room_for_pages(void **state) {
+  (void)state;
+  struct file f;
+  size_t least = page_total() / 8;
+  medium_create(&f);
+  f.limit = SIZE_MAX;
+  f.pc.size_bytes = 40000 * K;
+  for (uint64_t i = 0; i < 40000; i += 2) {
+    void *page;
+    assert_int_equal(pagecache_get(&f.pc, i, true, &page), 0);
+    assert_in_range(page_free_count(), least - 20, page_total());
+  }
+  assert_in_range(page_free_count(), least - 20, least + 20);
+  assert_null(pagetree_get(&f.pc.tree, 0));
+  assert_non_null(pagetree_get(&f.pc.tree, 39998));
+  memobj_unref(&f.pc.obj);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_random_use_against_a_model),
@@ -471,6 +525,8 @@ int main(void) {
       cmocka_unit_test(test_shared_memory_without_a_name),
       cmocka_unit_test(test_pages_come_from_the_medium),
       cmocka_unit_test(test_what_happens_while_a_page_is_read),
+      cmocka_unit_test(test_reading_in_order_reads_ahead),
+      cmocka_unit_test(test_pages_make_room_for_pages),
   };
   return cmocka_run_group_tests(tests, setup, NULL);
 }
