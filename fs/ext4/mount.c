@@ -27,15 +27,22 @@ static errno_t super_write_now(struct ext4 *fs) {
   return e == 0 ? journal_checkpoint(fs) : e;
 }
 
+/* Says whether the journal counts. */
+static errno_t recover_write(struct ext4 *fs, bool set) {
+  mutex_lock(&fs->lock);
+  errno_t e = ext4_has_journal(fs) ? super_recover_write(fs, set) : 0;
+  mutex_unlock(&fs->lock);
+  return e;
+}
+
 /* Says on the disk that it is in use. */
 static errno_t mark_in_use(struct ext4 *fs) {
   struct ext4_super *s = &fs->super;
-  if (ext4_has_journal(fs))
-    s->s_feature_incompat |= EXT4_INCOMPAT_RECOVER;
-  else
+  errno_t e = recover_write(fs, true);
+  if (!ext4_has_journal(fs))
     s->s_state &= (uint16_t)~EXT4_STATE_CLEAN;
   s->s_mnt_count++;
-  return super_write_now(fs);
+  return e == 0 ? super_write_now(fs) : e;
 }
 
 /* Deletes and writes all that there is to do; a commit may leave more of it. EIO: also if something
@@ -54,10 +61,9 @@ static errno_t mark_clean(struct ext4 *fs) {
   errno_t e = settle(fs);
   if (e != 0)
     return e;
-  fs->super.s_feature_incompat &= ~EXT4_INCOMPAT_RECOVER;
-  if (!fs->failed)
-    fs->super.s_state |= EXT4_STATE_CLEAN;
-  return super_write_now(fs);
+  fs->super.s_state |= EXT4_STATE_CLEAN;
+  e = super_write_now(fs);
+  return e == 0 ? recover_write(fs, false) : e;
 }
 
 /* What has to happen before anybody looks at the files. */

@@ -188,6 +188,22 @@ errno_t ext4_super_dirty(struct ext4 *fs) {
   return 0;
 }
 
+errno_t super_recover_write(struct ext4 *fs, bool set) {
+  struct ext4_super *s = &fs->super;
+  struct buf *b;
+  errno_t e = buf_read(&fs->cache, EXT4_SUPER_OFFSET / fs->block_bytes, BUF_SUPER, &b);
+  if (e != 0)
+    return e;
+  s->s_feature_incompat &= ~EXT4_INCOMPAT_RECOVER;
+  s->s_feature_incompat |= set ? EXT4_INCOMPAT_RECOVER : 0;
+  if (fs->csum)
+    super_balance(fs);
+  memcpy(b->data + offset_in_block(fs), s, sizeof *s);
+  e = blk_write(fs->dev, b->block << fs->block_shift, b->data, fs->block_bytes);
+  buf_put(b);
+  return e == 0 ? blk_flush(fs->dev) : e;
+}
+
 errno_t ext4_corrupt(struct ext4 *fs, uint32_t ino, uint64_t block, const char *what) {
   if (fs->failed)
     return EIO;
