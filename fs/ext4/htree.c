@@ -39,8 +39,10 @@ static bool csum_ok(const struct einode *dir, const struct htree_node *n, size_t
 
 static bool entries_ok(const struct einode *dir, const struct htree_node *n) {
   for (unsigned i = 0; i < n->count; i++) {
+    uint32_t hash = n->entries[i].hash;
     if (n->entries[i].block >= dir_blocks(dir) || n->entries[i].block == 0 ||
-        (i > 1 && n->entries[i].hash < n->entries[i - 1].hash))
+        (i > 1 && hash < n->entries[i - 1].hash) ||
+        (i > 1 && hash == n->entries[i - 1].hash && (hash & HTREE_CONTINUED) == 0))
       return false;
   }
   return true;
@@ -59,10 +61,21 @@ void htree_node_init(const struct ext4 *fs, struct htree_node *n) {
   n->b->verified = true;
 }
 
+/* Whether characters are signed is the file system's, not the index's. */
+static unsigned with_sign(const struct ext4 *fs, unsigned version) {
+  return version +
+         ((fs->super.s_flags & EXT4_FLAG_UNSIGNED_HASH) != 0 ? EXT4_HASH_LEGACY_UNSIGNED : 0);
+}
+
+unsigned htree_default_version(const struct ext4 *fs) {
+  unsigned version = fs->super.s_def_hash_version;
+  return with_sign(fs, version <= EXT4_HASH_TEA ? version : EXT4_HASH_HALF_MD4);
+}
+
 void htree_root_init(struct einode *dir, struct htree_node *n, uint32_t parent, uint32_t leaf) {
   const struct ext4 *fs = dir->fs;
   uint8_t type = dir_entry_at(n->b, 0)->file_type;
-  unsigned version = fs->super.s_def_hash_version;
+  unsigned version = htree_default_version(fs) % EXT4_HASH_LEGACY_UNSIGNED;
   memset(n->b->data, 0, fs->block_bytes);
   *dir_entry_at(n->b, 0) = (struct ext4_dir_entry){dir->number, 12, 1, type};
   *dir_entry_at(n->b, 12) =
@@ -70,8 +83,7 @@ void htree_root_init(struct einode *dir, struct htree_node *n, uint32_t parent, 
   memcpy(dir_entry_at(n->b, 0)->name, ".", 1);
   memcpy(dir_entry_at(n->b, 12)->name, "..", 2);
   *(struct ext4_dx_info *)(n->b->data + ROOT_INFO_OFFSET) = (struct ext4_dx_info){
-      .hash_version = (uint8_t)(version <= EXT4_HASH_TEA ? version : EXT4_HASH_HALF_MD4),
-      .info_length = sizeof(struct ext4_dx_info)};
+      .hash_version = (uint8_t)version, .info_length = sizeof(struct ext4_dx_info)};
   n->entries = (void *)(n->b->data + ROOT_ENTRIES_OFFSET);
   n->limit = limit_of(fs, ROOT_ENTRIES_OFFSET);
   n->count = 1;
@@ -124,9 +136,7 @@ static errno_t root_read(struct einode *dir, struct htree_path *p) {
     return damaged(dir, p->node[0].b);
   const struct ext4_dx_info *info = root_info(p->node[0].b);
   p->depth = info->indirect_levels + 1u;
-  p->version = info->hash_version;
-  if ((dir->fs->super.s_flags & EXT4_FLAG_UNSIGNED_HASH) != 0)
-    p->version += EXT4_HASH_LEGACY_UNSIGNED;
+  p->version = with_sign(dir->fs, info->hash_version);
   return node_init(dir, &p->node[0], ROOT_ENTRIES_OFFSET);
 }
 

@@ -16,6 +16,8 @@ struct htree_hash {
   uint32_t major, minor; /* the index has the major one alone */
 };
 
+/* The version that a new index gets, and names are told by before there is one. */
+unsigned htree_default_version(const struct ext4 *fs);
 /* The hash of a name by one of the versions of format.h. */
 struct htree_hash htree_hash(const struct ext4 *fs, unsigned version, const char *name, size_t len);
 

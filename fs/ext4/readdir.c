@@ -9,7 +9,6 @@
  * "." and ".." come first, with the cookies 1 and 2 behind them. The lock.
  */
 #include "fs/ext4/htree.h"
-#include "kernel/heap.h"
 #include "kernel/string.h"
 
 #define COOKIE_DOTDOT 1
@@ -85,118 +84,124 @@ static errno_t read_linear(struct einode *dir, dircookie_t cookie, struct dir_si
 
 /* ---- In the order of hashes ------------------------------------------------------------------ */
 
-/* An entry of a leaf, to be sorted. */
+/* A name by its place, and its cookie: 31 bits of the major hash, 32 of a minor one, above the
+ * small cookies. */
 struct hashed {
-  uint64_t key; /* its cookie: major and minor hash, above the cookies of "." and ".." */
-  const struct ext4_dir_entry *entry;
+  uint64_t key;
+  uint32_t leaf; /* block of the directory */
+  unsigned at;   /* in it */
 };
 
-/* 31 bits of the major hash, 31 of the minor one, and never one of the small cookies. */
-static uint64_t key_of(struct htree_hash h) {
-  return ((uint64_t)(h.major >> 1) << 32 | h.minor) + COOKIE_NAMES;
+#define SELECTED_MAX 32
+
+/* The names with the lowest keys from `from` on, in order; one more than are told, for the cookie
+ * of the last. */
+struct selection {
+  uint64_t from;
+  unsigned n;
+  struct hashed name[SELECTED_MAX + 1];
+};
+
+/* The lowest key of a hash, as the index has it. */
+static uint64_t key_from(uint32_t hash) {
+  return ((uint64_t)(hash >> 1) << 32) + COOKIE_NAMES;
 }
 
-static void sort(struct hashed *a, unsigned n) {
-  for (unsigned gap = n / 2; gap > 0; gap /= 2) {
-    for (unsigned i = gap; i < n; i++) {
-      struct hashed x = a[i];
-      unsigned j = i;
-      for (; j >= gap && a[j - gap].key > x.key; j -= gap)
-        a[j] = a[j - gap];
-      a[j] = x;
-    }
-  }
+/* One of the hashes has no minor part: it borrows another's. */
+static uint64_t key_of(const struct ext4 *fs, unsigned version, const struct ext4_dir_entry *x) {
+  struct htree_hash h = htree_hash(fs, version, x->name, x->name_len);
+  if (version == EXT4_HASH_LEGACY || version == EXT4_HASH_LEGACY_UNSIGNED)
+    h.minor = htree_hash(fs, EXT4_HASH_HALF_MD4, x->name, x->name_len).minor;
+  return key_from(h.major) + h.minor;
 }
 
-/* The leaf's names whose keys are at least `from`, in order. */
-static unsigned collect(const struct ext4 *fs, const struct buf *b, unsigned version, uint64_t from,
-                        struct hashed *out) {
-  const unsigned end = dir_leaf_end(fs);
-  unsigned n = 0;
-  for (unsigned at = 0; at < end;) {
-    const struct ext4_dir_entry *x = dir_entry_at(b, at);
-    at += x->rec_len;
-    if (x->inode == 0 || is_dots(x))
-      continue;
-    uint64_t key = key_of(htree_hash(fs, version, x->name, x->name_len));
-    if (key >= from)
-      out[n++] = (struct hashed){key, x};
-  }
-  sort(out, n);
-  return n;
+static void select_name(struct selection *s, struct hashed name) {
+  if (name.key < s->from || (s->n > SELECTED_MAX && name.key >= s->name[SELECTED_MAX].key))
+    return;
+  unsigned i = s->n > SELECTED_MAX ? SELECTED_MAX : s->n++;
+  for (; i > 0 && s->name[i - 1].key > name.key; i--)
+    s->name[i] = s->name[i - 1];
+  s->name[i] = name;
 }
 
-/* Tells the names in order. One's `next` is the key of the one behind it, so that names of the same
- * hash are told together; behind the last one comes `behind`. */
-static bool put_hashed(const struct ext4 *fs, const struct hashed *a, unsigned n, uint64_t behind,
-                       struct dir_sink *sink) {
-  for (unsigned i = 0; i < n; i++) {
-    const struct ext4_dir_entry *x = a[i].entry;
-    struct dir_entry entry = {x->name, x->name_len, x->inode, dir_type(fs, x),
-                              i + 1 < n ? a[i + 1].key : behind};
-    if (!sink->put(sink, &entry))
-      return false;
-  }
-  return true;
-}
-
-static errno_t read_leaf(struct einode *dir, uint32_t leaf, unsigned version, uint64_t from,
-                         uint64_t behind, struct hashed *room, struct dir_sink *sink, bool *more) {
+static errno_t select_leaf(struct einode *dir, uint32_t leaf, unsigned version,
+                           struct selection *s) {
   struct buf *b;
   errno_t e = dir_leaf_read(dir, leaf, &b);
   if (e != 0)
     return e;
-  unsigned n = collect(dir->fs, b, version, from, room);
-  *more = put_hashed(dir->fs, room, n, behind, sink);
+  for (unsigned at = 0; at < dir_leaf_end(dir->fs);) {
+    const struct ext4_dir_entry *x = dir_entry_at(b, at);
+    if (x->inode != 0 && !is_dots(x))
+      select_name(s, (struct hashed){key_of(dir->fs, version, x), leaf, at});
+    at += x->rec_len;
+  }
   buf_put(b);
   return 0;
 }
 
-static unsigned default_version(const struct ext4 *fs) {
-  unsigned version = fs->super.s_def_hash_version;
-  if (version <= EXT4_HASH_TEA && (fs->super.s_flags & EXT4_FLAG_UNSIGNED_HASH) != 0)
-    version += EXT4_HASH_LEGACY_UNSIGNED;
-  return version <= EXT4_HASH_TEA_UNSIGNED ? version : EXT4_HASH_HALF_MD4;
-}
-
-static errno_t read_indexed(struct einode *dir, uint64_t from, struct hashed *room,
-                            struct dir_sink *sink) {
+/* From the leaf where the hash of s->from belongs to the last one that has names of the same hash
+ * as the leaf before it: together they have all names whose keys are below *behind. */
+static errno_t select_leaves(struct einode *dir, struct selection *s, uint64_t *behind) {
   struct htree_path p;
-  uint32_t hash = (uint32_t)((from - COOKIE_NAMES) >> 32) << 1;
+  uint32_t hash = (uint32_t)((s->from - COOKIE_NAMES) >> 32) << 1, leaves = 0;
   errno_t e = htree_walk(dir, hash, &p);
-  bool more = true;
-  while (e == 0 && more) {
-    uint32_t leaf = htree_leaf(&p);
-    uint64_t behind = COOKIE_END;
-    unsigned version = p.version;
-    e = htree_next(dir, &p, &hash);
-    bool last = e == ENOENT;
+  while (e == 0) {
+    e = select_leaf(dir, htree_leaf(&p), p.version, s);
     if (e == 0)
-      behind = ((uint64_t)(hash >> 1) << 32) + COOKIE_NAMES;
-    if (e == 0 || last)
-      e = read_leaf(dir, leaf, version, from, behind, room, sink, &more);
-    if (last)
+      e = htree_next(dir, &p, &hash);
+    if (e == 0 && ++leaves > dir_blocks(dir))
+      e = ext4_corrupt(dir->fs, dir->number, 0, "an index that goes round");
+    if (e != 0 || (hash & HTREE_CONTINUED) == 0)
       break;
   }
+  *behind = e == ENOENT ? COOKIE_END : key_from(hash);
   htree_put(&p);
+  e = e == ENOENT ? 0 : e;
+  if (e == 0 && (*behind <= s->from || (s->n > 0 && s->name[s->n - 1].key >= *behind)))
+    e = ext4_corrupt(dir->fs, dir->number, 0, "names in a wrong part of the index");
   return e;
 }
 
-/* Room for all names of a block. */
-static struct hashed *room_alloc(const struct ext4 *fs) {
-  return kmalloc(fs->block_bytes / dir_entry_bytes(1) * sizeof(struct hashed));
+/* Tells what was selected. One's `next` is the key of the one behind it, so that a name that comes
+ * or goes moves no other. Names of equal keys would have to be made for it; those are told
+ * together, and more than SELECTED_MAX of them end there. */
+static errno_t put_selected(struct einode *dir, const struct selection *s, uint64_t behind,
+                            struct dir_sink *sink, bool *more) {
+  const struct ext4 *fs = dir->fs;
+  for (unsigned i = 0; *more && i < s->n && i < SELECTED_MAX; i++) {
+    struct buf *b;
+    errno_t e = dir_leaf_read(dir, s->name[i].leaf, &b);
+    if (e != 0)
+      return e;
+    const struct ext4_dir_entry *x = dir_entry_at(b, s->name[i].at);
+    uint64_t next = i + 1 < s->n ? s->name[i + 1].key : behind;
+    if (i + 1 == SELECTED_MAX && next == s->from)
+      next++;
+    struct dir_entry entry = {x->name, x->name_len, x->inode, dir_type(fs, x), next};
+    *more = sink->put(sink, &entry);
+    buf_put(b);
+  }
+  return 0;
 }
 
 static errno_t read_hashed(struct einode *dir, uint64_t from, struct dir_sink *sink) {
-  struct hashed *room = room_alloc(dir->fs);
-  bool more;
-  if (room == NULL)
-    return ENOMEM;
-  errno_t e = dir_indexed(dir) ? read_indexed(dir, from, room, sink)
-                               : read_leaf(dir, 0, default_version(dir->fs), from, COOKIE_END, room,
-                                           sink, &more);
-  kfree(room);
-  return e;
+  bool more = true;
+  while (more && from != COOKIE_END) {
+    struct selection s = {.from = from};
+    uint64_t behind = COOKIE_END;
+    errno_t e = dir_indexed(dir) ? select_leaves(dir, &s, &behind)
+                                 : select_leaf(dir, 0, htree_default_version(dir->fs), &s);
+    if (e == 0)
+      e = put_selected(dir, &s, behind, sink, &more);
+    if (e != 0)
+      return e;
+    if (s.n <= SELECTED_MAX)
+      from = behind;
+    else
+      from = s.name[SELECTED_MAX].key > from ? s.name[SELECTED_MAX].key : from + 1;
+  }
+  return 0;
 }
 
 /* Whether the directory has an index or gets one when it grows. */
