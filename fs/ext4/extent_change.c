@@ -110,8 +110,9 @@ static errno_t split(struct einode *ino, const struct step *parent, int at, cons
                      uint32_t file_block) {
   struct step s;
   int n = full->h->eh_entries;
-  bool append = entry(full->h, n - 1)->ee_block < file_block;
-  int keep = append && full->h->eh_depth == 0 ? n : n / 2;
+  const struct ext4_extent *last = entry(full->h, n - 1);
+  bool append = full->h->eh_depth == 0 && last->ee_block + (uint64_t)extent_len(last) <= file_block;
+  int keep = append ? n : n / 2;
   errno_t e = node_create(ino, full->h->eh_depth, &s);
   if (e != 0)
     return e;
@@ -130,8 +131,9 @@ static errno_t split(struct einode *ino, const struct step *parent, int at, cons
 
 /* ---- The way to a leaf ----------------------------------------------------------------------- */
 
-/* The child of `s` where file_block belongs, with room for one entry; `s` has room for one too. */
-static errno_t descend(struct einode *ino, struct step *s, uint32_t file_block) {
+/* The child of `s` where file_block belongs, with room for so many entries; `s` has room for one.
+ */
+static errno_t descend(struct einode *ino, struct step *s, uint32_t file_block, int room) {
   struct step child;
   for (;;) {
     int i = extent_search(s->h, file_block);
@@ -144,7 +146,7 @@ static errno_t descend(struct einode *ino, struct step *s, uint32_t file_block) 
     if (e != 0)
       return e;
     child.h = extent_node(child.b);
-    if (child.h->eh_entries < child.h->eh_max)
+    if (child.h->eh_entries + room <= child.h->eh_max)
       break;
     e = split(ino, s, i, &child, file_block);
     buf_put(child.b);
@@ -156,14 +158,14 @@ static errno_t descend(struct einode *ino, struct step *s, uint32_t file_block) 
   return 0;
 }
 
-/* The leaf where file_block belongs, with room for one entry. */
-static errno_t leaf_for(struct einode *ino, uint32_t file_block, struct step *s) {
+/* The leaf where file_block belongs, with room for so many entries. */
+static errno_t leaf_for(struct einode *ino, uint32_t file_block, int room, struct step *s) {
   *s = (struct step){extent_root(ino), NULL};
   errno_t e = extent_check_root(ino);
-  if (e == 0 && s->h->eh_entries == s->h->eh_max)
+  if (e == 0 && s->h->eh_entries + room > s->h->eh_max)
     e = grow(ino);
   while (e == 0 && s->h->eh_depth > 0)
-    e = descend(ino, s, file_block);
+    e = descend(ino, s, file_block, room);
   if (e != 0)
     buf_put(s->b);
   return e;
@@ -263,7 +265,7 @@ errno_t extent_insert(struct einode *ino, uint32_t file_block, uint64_t block, u
   struct step s;
   struct ext4_extent x = extent_make(file_block, block, len, unwritten);
   extent_forget(ino);
-  errno_t e = leaf_for(ino, file_block, &s);
+  errno_t e = leaf_for(ino, file_block, 1, &s);
   if (e != 0)
     return e;
   int i = extent_search(s.h, file_block);
@@ -276,9 +278,9 @@ errno_t extent_insert(struct einode *ino, uint32_t file_block, uint64_t block, u
   return low ? collapse(ino) : 0;
 }
 
-/* The entry that holds file_block. */
+/* The entry that holds file_block, in a leaf with room for two more. */
 static errno_t find_entry(struct einode *ino, uint32_t file_block, struct step *s, int *i) {
-  errno_t e = leaf_for(ino, file_block, s);
+  errno_t e = leaf_for(ino, file_block, 2, s);
   if (e != 0)
     return e;
   *i = extent_search(s->h, file_block);
@@ -288,7 +290,8 @@ static errno_t find_entry(struct einode *ino, uint32_t file_block, struct step *
   return ext4_corrupt(ino->fs, ino->number, file_block, "an extent tree that changed by itself");
 }
 
-/* What is left of an unwritten extent before and behind the part becomes extents of its own. */
+/* What is left of an unwritten extent before and behind the part becomes extents of its own, in the
+ * same leaf: nothing fails once the first is changed. */
 errno_t extent_mark_written(struct einode *ino, uint32_t file_block, uint32_t len) {
   struct step s;
   int i;
@@ -297,24 +300,23 @@ errno_t extent_mark_written(struct einode *ino, uint32_t file_block, uint32_t le
   if (e != 0)
     return e;
   struct ext4_extent *x = entry(s.h, i);
-  const uint32_t first = x->ee_block, all = extent_len(x);
-  const uint64_t block = extent_start(x);
-  const uint32_t before = file_block - first, behind = all - before - len;
+  const uint32_t before = file_block - x->ee_block, behind = extent_len(x) - before - len;
+  const uint64_t block = extent_start(x) + before;
+  const struct ext4_extent written = extent_make(file_block, block, len, false);
+  const struct ext4_extent rest = extent_make(file_block + len, block + len, behind, true);
   if (before > 0) {
     extent_set_len(x, before, true);
+    entry_insert(s.h, ++i, &written);
   } else {
-    extent_set_len(x, len, false);
-    if (behind == 0)
-      merge(s.h, i);
-    merge(s.h, i - 1);
+    *x = written;
   }
+  if (behind > 0)
+    entry_insert(s.h, i + 1, &rest);
+  merge(s.h, i);
+  merge(s.h, i - 1);
   step_dirty(ino, &s);
   buf_put(s.b);
-  if (before > 0)
-    e = extent_insert(ino, file_block, block + before, len, false);
-  if (e == 0 && behind > 0)
-    e = extent_insert(ino, file_block + len, block + before + len, behind, true);
-  return e == 0 ? collapse(ino) : e;
+  return collapse(ino);
 }
 
 /* ---- Cutting off ----------------------------------------------------------------------------- */

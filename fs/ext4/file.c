@@ -59,7 +59,7 @@ static errno_t settle_once(struct einode *ino, uint64_t from, uint64_t to, uint6
   if (e == 0) {
     einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
     e = allocate_range(ino, from, to, to, done);
-    tx_end(fs);
+    tx_end(fs, e);
   }
   mutex_unlock(&fs->lock);
   return e;
@@ -144,9 +144,9 @@ errno_t ext4_truncate_finish(struct einode *ino) {
   e = ext4_unmap_from(ino, (uint32_t)blocks);
   if (e == 0)
     e = tx_extend(fs, 4);
-  if (e == 0)
+  if (e == 0 && ino->links > 0) /* else it stays one, until it is deleted */
     e = orphan_remove(ino);
-  tx_end(fs);
+  tx_end(fs, e);
   return e;
 }
 
@@ -161,7 +161,7 @@ static errno_t size_change(struct einode *ino, uint64_t size_bytes) {
   ino->size_bytes = size_bytes;
   e = shorter ? orphan_add(ino) : einode_dirty(ino);
   tx_order(fs, ino); /* the rest of the last page is zero now */
-  tx_end(fs);
+  tx_end(fs, e);
   return e == 0 && shorter ? ext4_truncate_finish(ino) : e;
 }
 
@@ -225,7 +225,7 @@ static errno_t allocate_unwritten(struct einode *ino, uint64_t from, uint64_t to
     einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
     e = einode_dirty(ino);
   }
-  tx_end(fs);
+  tx_end(fs, e);
   mutex_unlock(&fs->lock);
   return e;
 }
@@ -263,7 +263,7 @@ static errno_t settle_page(struct einode *ino, uint64_t from) {
     uint64_t to = from + PAGE_SIZE < ino->size_bytes ? from + PAGE_SIZE : ino->size_bytes;
     einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
     e = allocate_range(ino, from, to, 0, &done);
-    tx_end(fs);
+    tx_end(fs, e);
   }
   mutex_unlock(&fs->lock);
   return e;

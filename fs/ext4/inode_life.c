@@ -126,7 +126,7 @@ static errno_t delete (struct einode *ino) {
   }
   if (e == 0)
     e = ext4_free_inode(fs, ino->number, ino->vnode.type == FILETYPE_DIRECTORY);
-  tx_end(fs);
+  tx_end(fs, e);
   return e;
 }
 

@@ -207,31 +207,40 @@ errno_t tx_begin(struct ext4 *fs, unsigned blocks) {
       return e;
   }
   j->handle_open = true;
+  j->handle_changed = false;
   j->reserved = blocks;
   return 0;
 }
 
-void tx_end(struct ext4 *fs) {
-  ASSERT(fs->journal->handle_open);
-  fs->journal->handle_open = false;
-  fs->journal->reserved = 0;
+void tx_end(struct ext4 *fs, errno_t e) {
+  struct journal *j = fs->journal;
+  ASSERT(j->handle_open);
+  if ((e == EIO || e == ENOMEM) && j->handle_changed && !fs->failed) {
+    log_error("ext4 %s: %s in the middle of a change; it is read-only from now on", fs->name,
+              e == EIO ? "the disk failed" : "memory ran out");
+    fs->failed = true;
+  }
+  j->handle_open = false;
+  j->reserved = 0;
 }
 
 errno_t tx_extend(struct ext4 *fs, unsigned blocks) {
   struct journal *j = fs->journal;
   if (j->reserved >= blocks)
     return 0;
-  tx_end(fs);
+  tx_end(fs, 0);
   errno_t e = tx_begin(fs, blocks);
   if (e == 0)
     return 0;
   j->handle_open = true; /* the caller ends it, as it would have */
+  j->handle_changed = false;
   return e;
 }
 
 void tx_dirty(struct ext4 *fs, struct buf *b) {
   struct journal *j = fs->journal;
   ASSERT(j->handle_open);
+  j->handle_changed = true;
   if (b->state == BUF_DIRTY)
     return;
   list_remove(&b->tx);

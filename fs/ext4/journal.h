@@ -34,7 +34,9 @@ void journal_free(struct journal *j);
  * before anything is looked at. EROFS: after an error nothing is changed any more; EIO. May sleep.
  * Not while a handle is open. */
 errno_t tx_begin(struct ext4 *fs, unsigned blocks);
-void tx_end(struct ext4 *fs);
+/* e: how the operation ended. If it could not go on after it had changed something (EIO, ENOMEM),
+ * half of it must not be committed: the file system is read-only from then on. */
+void tx_end(struct ext4 *fs, errno_t e);
 /* For operations of unknown size, between two consistent states: ends the handle and begins another
  * if fewer than `blocks` are left of the one that is open. */
 errno_t tx_extend(struct ext4 *fs, unsigned blocks);

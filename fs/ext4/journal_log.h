@@ -52,9 +52,9 @@ struct journal {
   bool wide;             /* block numbers of 64 bits */
 
   struct tx running;
-  uint32_t buffers_max; /* of the running transaction */
-  uint32_t reserved;    /* by the open handle, beyond what it changed */
-  bool handle_open;
+  uint32_t buffers_max;             /* of the running transaction */
+  uint32_t reserved;                /* by the open handle, beyond what it changed */
+  bool handle_open, handle_changed; /* there is one; it changed something */
   struct freed_run *committing_freed;
   struct list committed;  /* buffers that are in the log and not at home */
   uint32_t committed_max; /* blocks of the log that may be in use: their buffers stay in memory */

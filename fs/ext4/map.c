@@ -55,7 +55,8 @@ static errno_t fill_hole(struct einode *ino, uint32_t at, bool unwritten, struct
       einode_blocks_add(ino, run->count);
     if (e == 0 && (e = extent_insert(ino, at, run->block, run->count, unwritten)) != 0) {
       einode_blocks_add(ino, -(int64_t)run->count);
-      ext4_free_blocks(ino->fs, ino->number, run->block, run->count, false);
+      errno_t undone = ext4_free_blocks(ino->fs, ino->number, run->block, run->count, false);
+      e = undone != 0 ? undone : e;
     }
   }
   if (e == 0)
@@ -76,7 +77,8 @@ errno_t ext4_map_create(struct einode *ino, uint32_t file_block, uint32_t max, b
     return 0;
   if (e == 0 && !unwritten)
     run->unwritten = false;
-  return e == 0 ? einode_dirty(ino) : e;
+  errno_t kept = einode_dirty(ino); /* its tree may be another one although there was no room */
+  return e == 0 ? kept : e;
 }
 
 errno_t ext4_unmap_from(struct einode *ino, uint32_t file_block) {

@@ -21,7 +21,7 @@ static errno_t super_write_now(struct ext4 *fs) {
   errno_t e = tx_begin(fs, 1);
   if (e == 0) {
     e = ext4_super_dirty(fs);
-    tx_end(fs);
+    tx_end(fs, e);
   }
   mutex_unlock(&fs->lock);
   return e == 0 ? journal_checkpoint(fs) : e;

@@ -16,7 +16,7 @@ static errno_t begin(struct einode *dir, unsigned blocks) {
   mutex_lock(&dir->fs->lock);
   errno_t e = tx_begin(dir->fs, blocks);
   if (e == 0 && dir->links == 0) { /* removed meanwhile */
-    tx_end(dir->fs);
+    tx_end(dir->fs, 0);
     e = ENOENT;
   }
   if (e != 0)
@@ -24,8 +24,8 @@ static errno_t begin(struct einode *dir, unsigned blocks) {
   return e;
 }
 
-static void end(struct ext4 *fs) {
-  tx_end(fs);
+static void end(struct ext4 *fs, errno_t e) {
+  tx_end(fs, e);
   mutex_unlock(&fs->lock);
   ext4_reap(fs);
 }
@@ -132,11 +132,12 @@ static errno_t create_once(struct einode *dir, const char *name, size_t len, fil
     e = ext4_symlink_write(ino, contents, contents_len);
   if (e == 0)
     e = create_entry(dir, name, len, ino);
-  if (e != 0 && ino != NULL)
-    links_zero(ino);
-  if (e != 0 && ino != NULL)
+  if (e != 0 && ino != NULL) {
+    errno_t undone = links_zero(ino);
+    e = undone != 0 ? undone : e;
     vnode_unref(&ino->vnode);
-  end(fs);
+  }
+  end(fs, e);
   if (e == 0)
     *out = ino;
   return e;
@@ -192,7 +193,7 @@ static errno_t link_once(struct einode *dir, const char *name, size_t len, struc
   }
   if (e == 0)
     e = touch(dir);
-  end(dir->fs);
+  end(dir->fs, e);
   return e;
 }
 
@@ -234,7 +235,7 @@ errno_t ext4_unlink(struct vnode *v, const char *name, size_t len, struct vnode 
     e = name_gone(dir, ino);
   if (e == 0)
     e = touch(dir);
-  end(dir->fs);
+  end(dir->fs, e);
   return e;
 }
 
@@ -318,7 +319,7 @@ static errno_t rename_once(const struct rename *r) {
   e = r->dir->links > 0 ? rename_check(r) : ENOENT;
   if (e == 0)
     e = rename_do(r);
-  end(r->dir->fs);
+  end(r->dir->fs, e);
   return e;
 }
 

@@ -132,7 +132,7 @@ static errno_t set_times(struct einode *ino, const struct filestat *st, fsflags_
   if (e == 0) {
     einode_set_times(ino, st, flags);
     e = einode_dirty(ino);
-    tx_end(fs);
+    tx_end(fs, e);
   }
   mutex_unlock(&fs->lock);
   return e;
