@@ -3,7 +3,8 @@
  * log: fd, mode: SQLite's journal mode, seed: int, threads: int, transactions: int (of each)}.
  *
  * At the start it checks what it finds: the database is whole, no money came or went, the ledger
- * has every transaction from 1 to the last one, and the blobs are what they were made from. It says
+ * has every transaction from 1 to the last one, and the blobs are what they were made from. But in
+ * WAL mode, where SQLite does not promise it, a second database has the same transactions. It says
  * "found N transactions", makes more of them, and says "commit N" when the Nth has returned; who
  * watches it knows by that what has to be there the next time.
  */
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <program.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@
 static _Thread_local sqlite3 *db;
 static _Thread_local uint64_t state; /* of the random numbers */
 static const char *mode;
+static bool audited; /* by a second database, in the same transactions */
 static int log_fd, transactions;
 static uint64_t seed;
 
@@ -133,6 +136,8 @@ static void make(void) {
       0);
   run("CREATE INDEX IF NOT EXISTS ledger_payer ON ledger (payer, amount)", 0);
   run("CREATE TABLE IF NOT EXISTS blobs (id INTEGER PRIMARY KEY, made_by INTEGER, data BLOB)", 0);
+  if (audited)
+    run("CREATE TABLE IF NOT EXISTS audit.entries (number INTEGER PRIMARY KEY, amount INTEGER)", 0);
   if (value_of("SELECT count(*) FROM accounts", 0) == 0) {
     for (int i = 1; i <= ACCOUNTS; i++)
       run("INSERT INTO accounts VALUES (?1, 'owner of ' || (?1 * 7919 % 1000), ?2)", 2, i, BALANCE);
@@ -167,6 +172,11 @@ static int check(void) {
   long count = value_of("SELECT count(*) FROM ledger", 0);
   if (count != value_of("SELECT coalesce(max(number), 0) FROM ledger", 0))
     fail("the ledger has a gap");
+  if (audited &&
+      value_of("SELECT count(*) FROM audit.entries JOIN ledger USING (number, amount)", 0) != count)
+    fail("the audit has fewer transactions than the ledger");
+  if (audited && value_of("SELECT count(*) FROM audit.entries", 0) != count)
+    fail("the audit has more transactions than the ledger");
   return (int)count;
 }
 
@@ -177,6 +187,8 @@ static void transfer(int number) {
   run("UPDATE accounts SET balance = balance - ?2 WHERE id = ?1", 2, payer, amount);
   run("UPDATE accounts SET balance = balance + ?2 WHERE id = ?1", 2, payee, amount);
   run("INSERT INTO ledger VALUES (?, ?, ?, ?)", 4, number, payer, payee, amount);
+  if (audited)
+    run("INSERT INTO audit.entries VALUES (?, ?)", 2, number, amount);
   for (uint32_t n = random_below(3); n > 0; n--)
     blob_put((int)random_below(BLOBS), number);
   if (random_below(4) == 0)
@@ -198,16 +210,27 @@ static void transaction(void) {
   transfer(number);
   run("COMMIT", 0);
   dprintf(log_fd, "commit %d\n", number);
+  if (random_below(25) == 0)
+    run("VACUUM", 0);
+}
+
+static void configure(const char *database) {
+  char sql[64];
+  snprintf(sql, sizeof sql, "PRAGMA %s.journal_mode=%s", database, mode);
+  run(sql, 0);
+  snprintf(sql, sizeof sql, "PRAGMA %s.synchronous=EXTRA", database);
+  run(sql, 0);
 }
 
 static void connect(void) {
-  char sql[64];
   if (sqlite3_open("bank.db", &db) != SQLITE_OK)
     fail("the database can't be opened");
   sqlite3_busy_timeout(db, 100000);
-  snprintf(sql, sizeof sql, "PRAGMA journal_mode=%s", mode);
-  run(sql, 0);
-  run("PRAGMA synchronous=EXTRA", 0);
+  configure("main");
+  if (audited) {
+    run("ATTACH 'audit.db' AS audit", 0);
+    configure("audit");
+  }
   run("PRAGMA wal_autocheckpoint=60", 0);
   run("PRAGMA cache_size=10", 0); /* pages: so some are written before the commit */
   run("PRAGMA mmap_size=100000", 0);
@@ -243,6 +266,7 @@ void program_main(const argdata_t *ad) {
   int threads = arg_int(ad, "threads");
   log_fd = arg_fd(ad, "log");
   mode = arg_str(ad, "mode");
+  audited = strcmp(mode, "wal") != 0;
   transactions = arg_int(ad, "transactions");
   if (dirvfs_register("data", arg_fd(ad, "data")) != SQLITE_OK || threads > THREADS_MAX)
     fail("SQLite does not start");

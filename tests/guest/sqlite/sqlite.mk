@@ -22,16 +22,16 @@ $(SQLITE_C): $(SQLITE)/.fetched | $(PACKAGES)
 	$(Q)$(MAKE) -s -C $(@D) -f $(CURDIR)/$(SQLITE)/main.mk TOP=$(CURDIR)/$(SQLITE) BCC="clang -w" NAWK=awk EXE= BEXE= \
 	  sqlite3.c > $(@D)/log 2>&1 || { cat $(@D)/log >&2; false; }
 
-$(OUT)/sqlite/sqlite3.o: $(SQLITE_C) $(SQLITE_HERE)/sqlite.mk $(SDK_FILES)
+$(OUT)/sqlite/sqlite3.o: $(SQLITE_C) $(SQLITE_HERE)/sqlite.mk $(SDK_CC) $(SDK_MUSL_HEADERS)
 	$(call say,APPCC,$@ (half a minute))
 	$(Q)mkdir -p $(@D)
 	$(Q)$(SDK_CC) $(SQLITE_CFLAGS) -w -c -o $@ $<
 
-$(OUT)/sqlite/speedtest1.o: $(SQLITE_C) $(SQLITE_HERE)/sqlite.mk $(SDK_FILES)
+$(OUT)/sqlite/speedtest1.o: $(SQLITE_C) $(SQLITE_HERE)/sqlite.mk $(SDK_CC) $(SDK_MUSL_HEADERS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(SDK_CC) $(SQLITE_CFLAGS) -w -Dmain=speedtest_main -c -o $@ $(SQLITE)/test/speedtest1.c
 
-$(SQLITE_PROGRAMS): $(OUT)/sqlite/%: $(SQLITE_HERE)/%.c $(SQLITE_VFS) $(wildcard $(SQLITE_HERE)/*.h) $(SQLITE_OBJ)
+$(SQLITE_PROGRAMS): $(OUT)/sqlite/%: $(SQLITE_HERE)/%.c $(SQLITE_VFS) $(wildcard $(SQLITE_HERE)/*.h) $(SQLITE_OBJ) $(SDK_FILES)
 	$(call say,APPCC,$@)
 	$(Q)$(SDK_CC) $(SQLITE_CFLAGS) -Wall -Wextra -Werror -Wno-unused-parameter -o $@ $(filter %.c,$^) \
 	  $(if $(filter speed,$*),$(SQLITE_OBJ),$(OUT)/sqlite/sqlite3.o)
