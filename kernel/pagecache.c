@@ -333,17 +333,17 @@ errno_t pagecache_write(struct pagecache *pc, struct uio *uio, uint64_t offset) 
 }
 
 errno_t pagecache_resize(struct pagecache *pc, uint64_t size_bytes) {
-  bool shorter = size_bytes < pc->size_bytes;
-  errno_t e = clear_tail(pc, shorter ? size_bytes : pc->size_bytes, UINT64_MAX);
-  if (e != 0)
+  if (size_bytes >= pc->size_bytes) {
+    errno_t e = clear_tail(pc, pc->size_bytes, UINT64_MAX);
+    if (e == 0)
+      pc->size_bytes = size_bytes;
     return e;
-  pc->size_bytes = size_bytes;
-  if (shorter) {
-    uint64_t first = (size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    memobj_revoke(&pc->obj, first << PAGE_SHIFT, UINT64_MAX);
-    drop_from(pc, first);
   }
-  return 0;
+  uint64_t first = (size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
+  pc->size_bytes = size_bytes;
+  memobj_revoke(&pc->obj, first << PAGE_SHIFT, UINT64_MAX);
+  drop_from(pc, first);
+  return clear_tail(pc, size_bytes, UINT64_MAX);
 }
 
 /* ---- The medium ------------------------------------------------------------------------------ */
@@ -378,11 +378,14 @@ errno_t pagecache_writeback(struct pagecache *pc) {
   return result;
 }
 
-void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end) {
-  if (first >= end)
-    return;
-  memobj_revoke(&pc->obj, first << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
-  drop(pc, first, end);
+void pagecache_zero(struct pagecache *pc, uint64_t from, uint64_t to) {
+  while (from < to) {
+    size_t n = part_of_page(from, to - from);
+    void *page = pagetree_get(&pc->tree, from >> PAGE_SHIFT);
+    if (page != NULL)
+      memset((char *)page + in_page(from), 0, n);
+    from += n;
+  }
 }
 
 /* ---- The memory object ----------------------------------------------------------------------- */

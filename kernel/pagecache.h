@@ -70,7 +70,9 @@ errno_t pagecache_read(struct pagecache *pc, struct uio *uio, uint64_t offset);
  * of offsets. */
 errno_t pagecache_write(struct pagecache *pc, struct uio *uio, uint64_t offset);
 /* Makes the file this long: zeroes up to the new end, or its pages behind the new end given back
- * and taken out of every mapping, and the rest of the last page zeroed. ENOMEM, EIO. */
+ * and taken out of every mapping, and the rest of the last page zeroed. ENOMEM, EIO: of a last page
+ * that had to be filled first; a file that gets longer is then as it was, one that gets shorter has
+ * its new end. */
 errno_t pagecache_resize(struct pagecache *pc, uint64_t size_bytes);
 /* Holds all pages of [offset, offset + len). ENOSPC, ENOMEM: those made stay. */
 errno_t pagecache_allocate(struct pagecache *pc, uint64_t offset, uint64_t len);
@@ -81,8 +83,8 @@ void pagecache_dirty(struct pagecache *pc, uint64_t index);
 /* Writes all dirty pages, in order; what is changed meanwhile may be left. EIO: some are still
  * dirty. */
 errno_t pagecache_writeback(struct pagecache *pc);
-/* Gives back the pages [first, end), dirty or not, and takes them out of every mapping. */
-void pagecache_discard(struct pagecache *pc, uint64_t first, uint64_t end);
+/* Zeroes what is in memory of bytes [from, to), and leaves the marks as they are. */
+void pagecache_zero(struct pagecache *pc, uint64_t from, uint64_t to);
 
 /* Whether so many pages wait for their medium, an eighth of memory, that whoever makes another one
  * has to write some first. */

@@ -65,17 +65,34 @@ static errno_t settle_once(struct einode *ino, uint64_t from, uint64_t to, uint6
   return e;
 }
 
-/* After a copy into the pages of [from, to). What got no block is undone. */
+/* A part of what was copied into pages got no blocks: there the file has a hole, or ends before. */
+static void undo(struct einode *ino, uint64_t from, uint64_t to) {
+  struct ext4 *fs = ino->fs;
+  uint32_t at = (uint32_t)(from >> fs->block_shift);
+  uint32_t end = (uint32_t)((to + fs->block_bytes - 1) >> fs->block_shift);
+  while (at < end) {
+    struct ext4_run run;
+    mutex_lock(&fs->lock);
+    errno_t e = ext4_map(ino, at, end - at, &run);
+    mutex_unlock(&fs->lock);
+    if (e != 0)
+      break;
+    if (run.block == 0 || run.unwritten)
+      pagecache_zero(&ino->pages, (uint64_t)at << fs->block_shift,
+                     (uint64_t)(at + run.count) << fs->block_shift);
+    at += run.count;
+  }
+  if (ino->pages.size_bytes > ino->size_bytes)
+    pagecache_resize(&ino->pages, ino->size_bytes);
+}
+
+/* Blocks for what was copied into the pages of [from, to). */
 static errno_t settle(struct einode *ino, uint64_t from, uint64_t to, uint64_t *done) {
   errno_t e = settle_once(ino, from, to, done);
   if (e == ENOSPC && ext4_room_by_commit(ino->fs))
     e = settle_once(ino, *done, to, done);
-  if (e != 0) {
-    pagecache_discard(&ino->pages, (*done + PAGE_SIZE - 1) >> PAGE_SHIFT,
-                      (to + PAGE_SIZE - 1) >> PAGE_SHIFT);
-    if (ino->pages.size_bytes > ino->size_bytes)
-      pagecache_resize(&ino->pages, ino->size_bytes);
-  }
+  if (e != 0)
+    undo(ino, *done, to);
   return e;
 }
 
@@ -150,19 +167,47 @@ errno_t ext4_truncate_finish(struct einode *ino) {
   return e;
 }
 
-/* The new size and, if it is less, the promise to free what lies behind it. */
-static errno_t size_change(struct einode *ino, uint64_t size_bytes) {
+errno_t ext4_pages_cut(struct einode *ino, uint64_t size_bytes) {
+  if (tx_ordering(ino->fs))
+    ext4_file_writeback(ino); /* the commit finds out by itself if the disk fails */
+  errno_t e = pagecache_resize(&ino->pages, size_bytes);
+  mutex_lock(&ino->writing);
+  mutex_unlock(&ino->writing);
+  return e;
+}
+
+/* The new size; if it is less, with the promise to free what lies behind it. */
+static errno_t size_put(struct einode *ino, uint64_t size_bytes) {
   struct ext4 *fs = ino->fs;
   bool shorter = size_bytes < ino->size_bytes;
+  mutex_lock(&fs->lock);
   errno_t e = tx_begin(fs, 4);
+  if (e == 0) {
+    einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
+    ino->size_bytes = size_bytes;
+    e = shorter ? orphan_add(ino) : einode_dirty(ino);
+    tx_order(fs, ino); /* the rest of the last page is zero */
+    tx_end(fs, e);
+  }
+  mutex_unlock(&fs->lock);
+  return e;
+}
+
+static errno_t grow(struct einode *ino, uint64_t size_bytes) {
+  errno_t e = pagecache_resize(&ino->pages, size_bytes);
+  return e == 0 ? size_put(ino, size_bytes) : e;
+}
+
+static errno_t shrink(struct einode *ino, uint64_t size_bytes) {
+  struct ext4 *fs = ino->fs;
+  errno_t e = size_put(ino, size_bytes);
   if (e != 0)
     return e;
-  einode_set_times(ino, NULL, FILESTAT_MTIM_NOW);
-  ino->size_bytes = size_bytes;
-  e = shorter ? orphan_add(ino) : einode_dirty(ino);
-  tx_order(fs, ino); /* the rest of the last page is zero now */
-  tx_end(fs, e);
-  return e == 0 && shorter ? ext4_truncate_finish(ino) : e;
+  errno_t cut = ext4_pages_cut(ino, size_bytes);
+  mutex_lock(&fs->lock);
+  e = ext4_truncate_finish(ino);
+  mutex_unlock(&fs->lock);
+  return e == 0 ? cut : e;
 }
 
 errno_t ext4_file_truncate(struct einode *ino, uint64_t size_bytes) {
@@ -172,12 +217,7 @@ errno_t ext4_file_truncate(struct einode *ino, uint64_t size_bytes) {
   if (size_bytes > size_max(fs))
     return EFBIG;
   mutex_lock(&ino->content);
-  errno_t e = pagecache_resize(&ino->pages, size_bytes);
-  if (e == 0) {
-    mutex_lock(&fs->lock);
-    e = size_change(ino, size_bytes);
-    mutex_unlock(&fs->lock);
-  }
+  errno_t e = size_bytes < ino->size_bytes ? shrink(ino, size_bytes) : grow(ino, size_bytes);
   mutex_unlock(&ino->content);
   return e;
 }

@@ -152,7 +152,7 @@ static bool finish(struct einode *ino) {
   struct ext4 *fs = ino->fs;
   if (ino->links > 0)
     return ext4_file_writeback(ino) == 0 && ino->pages.tree.dirty == 0;
-  pagecache_resize(&ino->pages, 0);
+  ext4_pages_cut(ino, 0);
   mutex_lock(&fs->lock);
   if (ino->vnode.refs == 1 && delete (ino) == 0)
     ino->links = EINODE_DELETED;

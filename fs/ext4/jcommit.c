@@ -80,10 +80,19 @@ static void frozen_free(struct commit *c) {
   c->last = &c->first;
 }
 
-static void list_move(struct list *from, struct list *to) {
-  list_init(to);
-  while (!list_empty(from))
-    list_push_back(to, list_pop_front(from));
+/* The inodes whose pages have to be on the disk first. Nobody will see those of one that is without
+ * names by now. */
+static void freeze_ordered(struct commit *c) {
+  struct list *from = &c->j->running.ordered;
+  list_init(&c->tx.ordered);
+  while (!list_empty(from)) {
+    struct einode *ino = container_of(list_pop_front(from), struct einode, ordered);
+    if (ino->links > 0)
+      list_push_back(&c->tx.ordered, &ino->ordered);
+    else
+      vnode_unref(&ino->vnode);
+  }
+  c->j->ordering = !list_empty(&c->tx.ordered);
 }
 
 /* Takes the running transaction; the next one begins. */
@@ -102,7 +111,7 @@ static errno_t freeze(struct commit *c) {
   c->log_empty = j->head == j->first;
   if (c->count > 0 || c->tx.revoked != NULL) /* its place in the log is taken from now on */
     j->head += log_blocks_needed(c->fs, j, c->count, c->tx.revoked_count);
-  list_move(&j->running.ordered, &c->tx.ordered);
+  freeze_ordered(c);
   while (!list_empty(&j->running.buffers)) {
     struct buf *b = container_of(list_pop_front(&j->running.buffers), struct buf, tx);
     b->state = BUF_COMMITTED;
@@ -122,12 +131,12 @@ static errno_t write_ordered(struct commit *c) {
   errno_t result = 0;
   while (!list_empty(&c->tx.ordered)) {
     struct einode *ino = container_of(list_pop_front(&c->tx.ordered), struct einode, ordered);
-    bool deleted = ino->links == 0 && ino->vnode.refs == 1;
-    errno_t e = deleted ? 0 : ext4_file_writeback(ino);
+    errno_t e = ext4_file_writeback(ino);
     if (e != 0)
       result = e;
     vnode_unref(&ino->vnode);
   }
+  c->j->ordering = false;
   return result;
 }
 

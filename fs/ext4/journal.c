@@ -311,6 +311,10 @@ void tx_order(struct ext4 *fs, struct einode *ino) {
   list_push_back(&fs->journal->running.ordered, &ino->ordered);
 }
 
+bool tx_ordering(const struct ext4 *fs) {
+  return fs->journal->ordering;
+}
+
 static uint64_t overlap(const struct freed_run *list, uint64_t block, uint64_t count,
                         uint64_t *busy) {
   for (const struct freed_run *f = list; f != NULL; f = f->next) {

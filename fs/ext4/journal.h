@@ -53,6 +53,9 @@ errno_t tx_forget(struct ext4 *fs, uint64_t block, uint32_t count);
 bool tx_holds_blocks(const struct ext4 *fs);
 /* The inode's dirty data pages reach the disk before this transaction's commit does. */
 void tx_order(struct ext4 *fs, struct einode *ino);
+/* Whether a transaction that takes no more changes still waits for such pages: they must not be
+ * given back unwritten, or a crash would show what the blocks held before. */
+bool tx_ordering(const struct ext4 *fs);
 
 /* Makes everything that was done before the call durable: data of ordered inodes, the journal, the
  * device's cache. Without the file system's lock. EIO. May sleep. */

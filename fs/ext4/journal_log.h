@@ -58,6 +58,7 @@ struct journal {
   struct freed_run *committing_freed;
   struct list committed;  /* buffers that are in the log and not at home */
   uint32_t committed_max; /* blocks of the log that may be in use: their buffers stay in memory */
+  bool ordering;          /* a frozen transaction's ordered inodes are being written */
   bool busy;              /* somebody commits or checkpoints */
   bool barrier;           /* no new handles: a checkpoint is near */
   struct waitq idle;      /* woken when busy or barrier ends */
