@@ -123,6 +123,13 @@ def test_a_mapped_file_larger_than_memory(program, tmp_path):
     assert debugfs(disk, "cat /huge")[4096 * 9999:4096 * 9999 + 4] == (10000).to_bytes(4, "little")
 
 
+def test_a_small_machine(program, tmp_path):
+    disk = mkfs(tmp_path / "disk.img", 64)
+    for what in ("write", "read", "map"):
+        run(program, what, [disk], tmp_path, mib=40, mem=16)
+        check_clean(disk)
+
+
 def test_a_file_written_from_its_own_mapping(program, tmp_path):
     disk = mkfs(tmp_path / "disk.img", 16)
     run(program, "self", [disk], tmp_path)
