@@ -40,8 +40,9 @@ struct ext4 {
   uint64_t free_blocks, reserved_blocks;
   uint64_t device; /* st_dev */
   struct einode *inodes[EXT4_INODE_BUCKETS];
-  struct list idle; /* inodes without references that have something left to do */
-  char name[32];    /* of the disk, for messages */
+  struct list idle;     /* inodes without references that have something left to do */
+  struct mutex reaping; /* held by who does it */
+  char name[32];        /* of the disk, for messages */
   struct ext4 *next;
 };
 
@@ -165,7 +166,8 @@ static inline struct einode *einode_of(struct vnode *v) {
 
 /* vnode_ops.release. */
 void ext4_release(struct vnode *v);
-/* Deletes and writes what was left to do; false: nothing could be. Without a lock. */
+/* Deletes and writes what was left to do, after what somebody else is at; false: nothing could be.
+ * Without a lock. */
 bool ext4_reap(struct ext4 *fs);
 /* After an ENOSPC: commits, if blocks were freed that wait for it. True: it is worth another try.
  * Without a lock. */

@@ -162,8 +162,9 @@ static bool finish(struct einode *ino) {
 
 bool ext4_reap(struct ext4 *fs) {
   struct list todo;
-  bool progress = false;
   list_init(&todo);
+  mutex_lock(&fs->reaping);
+  bool progress = list_empty(&fs->idle);
   while (!list_empty(&fs->idle))
     list_push_back(&todo, list_pop_front(&fs->idle));
   while (!list_empty(&todo)) {
@@ -175,6 +176,7 @@ bool ext4_reap(struct ext4 *fs) {
     else
       vnode_unref(&ino->vnode);
   }
+  mutex_unlock(&fs->reaping);
   return progress;
 }
 

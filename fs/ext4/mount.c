@@ -51,9 +51,9 @@ static errno_t settle(struct ext4 *fs) {
   bool stuck = false;
   errno_t e = 0;
   do {
-    stuck = !list_empty(&fs->idle) && !ext4_reap(fs);
+    stuck = !ext4_reap(fs);
     e = journal_checkpoint(fs);
-  } while (e == 0 && !stuck && !list_empty(&fs->idle));
+  } while (e == 0 && !stuck && (!list_empty(&fs->idle) || mutex_locked(&fs->reaping)));
   return e == 0 && stuck ? EIO : e;
 }
 
@@ -131,6 +131,7 @@ errno_t ext4_mount(struct blkdev *dev, bool read_only, struct vnode **root, cons
   fs->read_only = read_only;
   fs->device = EXT4_DEVICE_BASE + ++last_device;
   mutex_init(&fs->lock);
+  mutex_init(&fs->reaping);
   list_init(&fs->idle);
   ksnprintf(fs->name, sizeof fs->name, "%s", dev->name);
   *why = "the disk can only be read, and the configuration wants to write";

@@ -27,7 +27,8 @@ static errno_t begin(struct einode *dir, unsigned blocks) {
 static void end(struct ext4 *fs, errno_t e) {
   tx_end(fs, e);
   mutex_unlock(&fs->lock);
-  ext4_reap(fs);
+  if (!mutex_locked(&fs->reaping)) /* else it may wait for the next time */
+    ext4_reap(fs);
 }
 
 /* A directory's contents changed. */

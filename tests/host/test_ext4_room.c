@@ -185,11 +185,30 @@ static void test_a_mapping_keeps_the_file(void **state) {
   end();
 }
 
+/* Cut shorter without a name, it is still one that a crash has to delete. */
+static void test_a_cut_file_without_names(void **state) {
+  struct filestat st = {.st_size = 1000};
+  errno_t e;
+  (void)state;
+  begin(kinds[0]);
+  struct vnode *v = create("gone");
+  assert_int_equal(append(v, 50000, &e), 50000);
+  unlink_of("gone");
+  assert_int_equal(v->ops->set_stat(v, &st, FILESTAT_SIZE), 0);
+  assert_int_equal(v->ops->sync(v, false), 0);
+  bool words;
+  assert_int_equal(fixture_e2fsck("-p", &words), 0); /* the journal and orphans are no damage */
+  assert_non_null(strstr(fixture_words, "orphaned inode"));
+  vnode_unref(v);
+  end();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_deleted_is_room),
       cmocka_unit_test(test_room_again_and_again),
       cmocka_unit_test(test_a_mapping_keeps_the_file),
+      cmocka_unit_test(test_a_cut_file_without_names),
   };
   ram_init(60000);
   return cmocka_run_group_tests(tests, NULL, fixture_remove);
