@@ -11,7 +11,7 @@ from ext4 import check_clean, mkfs
 from machine import ARCHS, Machine, compile_guest, make_image
 
 SEEDS = int(os.environ.get("VIRGA_SEEDS", "3"))
-STEPS = int(os.environ.get("VIRGA_STEPS", "600"))
+STEPS = int(os.environ.get("VIRGA_STEPS", "300"))
 KINDS = ["-b 1024", "-b 4096", "-t ext3 -b 4096", "-b 4096 -J size=4", "-t ext2", "-b 2048 -O ^metadata_csum"]
 CONFIG = """%TAG ! tag:nuxi.nl,2015:cloudabi/
 ---
