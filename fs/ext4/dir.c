@@ -52,6 +52,13 @@ errno_t dir_block_read(struct einode *dir, uint32_t index, enum buf_kind kind, s
   return buf_read(&dir->fs->cache, run.block, kind, b);
 }
 
+bool dir_has_dots(const struct buf *b) {
+  const struct ext4_dir_entry *dot = (const void *)b->data;
+  const struct ext4_dir_entry *dotdot = (const void *)(b->data + dir_entry_bytes(1));
+  return dot->rec_len == dir_entry_bytes(1) && dot->name_len == 1 && dot->name[0] == '.' &&
+         dotdot->name_len == 2 && dotdot->name[0] == '.' && dotdot->name[1] == '.';
+}
+
 static bool entry_ok(const struct ext4 *fs, const struct ext4_dir_entry *e, unsigned room) {
   return e->rec_len >= dir_entry_bytes(1) && e->rec_len % 4 == 0 && e->rec_len <= room &&
          e->inode <= fs->super.s_inodes_count &&

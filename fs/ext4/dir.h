@@ -30,6 +30,9 @@ errno_t dir_leaf_read(struct einode *dir, uint32_t index, struct buf **b);
 /* The same for any block of the directory: one of its index is *b == NULL. */
 errno_t dir_leaf_or_index_read(struct einode *dir, uint32_t index, struct buf **b);
 
+/* Whether a directory's first block, verified or not, begins with "." and "..". */
+bool dir_has_dots(const struct buf *b);
+
 /* The entry of a name in a verified leaf, and the one before it; false: not in this one. prev NULL:
  * it is the first. */
 bool dir_leaf_find(const struct ext4 *fs, const struct buf *leaf, const char *name, size_t len,

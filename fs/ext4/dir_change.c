@@ -186,8 +186,7 @@ errno_t ext4_dir_set_parent(struct einode *dir, const struct einode *parent) {
   if (e != 0)
     return e;
   struct ext4_dir_entry *dotdot = dir_entry_at(b, dir_entry_at(b, 0)->rec_len);
-  if (dir_entry_at(b, 0)->rec_len != dir_entry_bytes(1) || dotdot->name_len != 2 ||
-      dotdot->name[0] != '.' || dotdot->name[1] != '.') {
+  if (!dir_has_dots(b)) {
     e = ext4_corrupt(dir->fs, dir->number, b->block, "a directory without \"..\"");
   } else {
     dotdot->inode = parent->number;

@@ -118,11 +118,10 @@ void htree_depth_store(struct htree_node *root, unsigned depth) {
 
 /* Whether the first block begins as a root does. */
 static bool root_ok(const struct ext4 *fs, const struct buf *b) {
-  const struct ext4_dir_entry *dot = (const void *)b->data;
-  const struct ext4_dir_entry *dotdot = (const void *)(b->data + 12);
+  const struct ext4_dir_entry *dotdot = (const void *)(b->data + dir_entry_bytes(1));
   const struct ext4_dx_info *info = root_info(b);
-  return dot->rec_len == 12 && dot->name_len == 1 && dotdot->rec_len == fs->block_bytes - 12 &&
-         dotdot->name_len == 2 && info->reserved_zero == 0 && info->info_length == sizeof *info &&
+  return dir_has_dots(b) && dotdot->rec_len == fs->block_bytes - dir_entry_bytes(1) &&
+         info->reserved_zero == 0 && info->info_length == sizeof *info &&
          info->hash_version <= EXT4_HASH_TEA && info->indirect_levels < HTREE_LEVELS_MAX;
 }
 

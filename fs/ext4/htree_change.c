@@ -265,6 +265,8 @@ errno_t htree_make(struct einode *dir) {
   struct buf *root, *leaf = NULL;
   uint32_t index;
   errno_t e = dir_leaf_read(dir, 0, &root);
+  if (e == 0 && !dir_has_dots(root))
+    e = ext4_corrupt(dir->fs, dir->number, root->block, "a directory without \"..\"");
   if (e == 0)
     e = dir_append(dir, &index, BUF_DIR, &leaf);
   if (e == 0) {

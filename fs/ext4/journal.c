@@ -163,6 +163,26 @@ errno_t journal_open(struct ext4 *fs, bool replay, struct journal **out, const c
   return 0;
 }
 
+/* ---- Damage ---------------------------------------------------------------------------------- */
+
+/* As Linux counts errors. */
+#define JOURNAL_EIO (-5)
+
+/* Not while somebody commits, who may be writing the same block. */
+void journal_note_error(struct ext4 *fs) {
+  struct journal *j = fs->journal;
+  if (j->file == NULL || j->busy)
+    return;
+  j->super->s_errno = be32_put((uint32_t)JOURNAL_EIO);
+  if (j->csum_version != 0)
+    j->super->s_checksum = be32_put(log_super_csum(j->super));
+  log_write(fs, j, 0, j->super_block);
+}
+
+bool journal_has_error(const struct journal *j) {
+  return j->file != NULL && j->super->s_errno != 0;
+}
+
 /* ---- Handles --------------------------------------------------------------------------------- */
 
 /* Whether the running transaction may grow by so many blocks, and the log has room for it then. */

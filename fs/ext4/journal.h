@@ -65,6 +65,11 @@ errno_t journal_commit(struct ext4 *fs);
  * Without the lock. EIO. */
 errno_t journal_checkpoint(struct ext4 *fs);
 
+/* Notes in the journal that the file system is damaged, as replaying it would bring a superblock
+ * back that doesn't say so. The lock. And whether that was noted. */
+void journal_note_error(struct ext4 *fs);
+bool journal_has_error(const struct journal *j);
+
 /* Whether blocks [block, block + count) may be given out: not if they were freed by a transaction
  * that is not committed yet. Returns how many from `block` on may, or 0; and then `*busy` how many
  * may not.

@@ -80,6 +80,13 @@ static errno_t prepare(struct ext4 *fs, const char **why) {
     bcache_drop_clean(&fs->cache);
     e = super_read(fs, why);
   }
+  if (e == 0 && journal_has_error(fs->journal) && (fs->super.s_state & EXT4_STATE_ERROR) == 0) {
+    fs->super.s_state |= EXT4_STATE_ERROR; /* replaying brought back one that doesn't say so */
+    if (device_writable)
+      e = recover_write(fs, (fs->super.s_feature_incompat & EXT4_INCOMPAT_RECOVER) != 0);
+  }
+  if (e == 0 && (fs->super.s_state & EXT4_STATE_ERROR) != 0)
+    log_warn("ext4 %s: it was found damaged before; run e2fsck on it", fs->name);
   if (e == 0 && !fs->read_only)
     e = mark_in_use(fs);
   if (e == 0 && !fs->read_only)

@@ -45,8 +45,8 @@ errno_t ext4_dir_parent(struct einode *dir, uint32_t *parent) {
   if (e != 0)
     return e;
   const struct ext4_dir_entry *dotdot = dir_entry_at(b, 12);
-  bool sound = dir_entry_at(b, 0)->rec_len == 12 && dotdot->name_len == 2 && dotdot->inode != 0 &&
-               dotdot->inode <= dir->fs->super.s_inodes_count;
+  bool sound =
+      dir_has_dots(b) && dotdot->inode != 0 && dotdot->inode <= dir->fs->super.s_inodes_count;
   *parent = dotdot->inode;
   uint64_t block = b->block;
   buf_put(b);

@@ -161,8 +161,7 @@ static size_t offset_in_block(const struct ext4 *fs) {
  * cut between the two would leave what nobody mounts, and e2fsck doesn't repair unattended. So the
  * checksum stays, and the last four bytes of the first sector are made to fit it. They are the end
  * of the name of a function, which Linux notes with an error and which seldom gets that long. */
-static void super_balance(struct ext4 *fs) {
-  struct ext4_super *s = &fs->super;
+static void super_balance(const struct ext4 *fs, struct ext4_super *s) {
   uint8_t *rest = s->s_last_error_func + sizeof s->s_last_error_func - sizeof(uint32_t);
   uint32_t crc = crc32c(~0u, s, SUPER_SECTOR_BYTES - sizeof crc);
   _Static_assert(offsetof(struct ext4_super, s_mount_opts) == SUPER_SECTOR_BYTES, "");
@@ -181,7 +180,7 @@ errno_t ext4_super_dirty(struct ext4 *fs) {
     s->s_free_blocks_count_hi = (uint32_t)(fs->free_blocks >> 32);
   s->s_wtime = (uint32_t)(clock_realtime_ns() / 1000000000);
   if (fs->csum)
-    super_balance(fs);
+    super_balance(fs, s);
   memcpy(b->data + offset_in_block(fs), s, sizeof *s);
   tx_dirty(fs, b);
   buf_put(b);
@@ -197,11 +196,44 @@ errno_t super_recover_write(struct ext4 *fs, bool set) {
   s->s_feature_incompat &= ~EXT4_INCOMPAT_RECOVER;
   s->s_feature_incompat |= set ? EXT4_INCOMPAT_RECOVER : 0;
   if (fs->csum)
-    super_balance(fs);
+    super_balance(fs, s);
   memcpy(b->data + offset_in_block(fs), s, sizeof *s);
   e = blk_write(fs->dev, b->block << fs->block_shift, b->data, fs->block_bytes);
   buf_put(b);
   return e == 0 ? blk_flush(fs->dev) : e;
+}
+
+/* ---- Damage ---------------------------------------------------------------------------------- */
+
+static void error_fill(struct ext4_super *s, uint32_t ino, uint64_t block) {
+  uint32_t now = (uint32_t)(clock_realtime_ns() / 1000000000);
+  if (s->s_error_count++ == 0) {
+    s->s_first_error_time = now;
+    s->s_first_error_ino = ino;
+    s->s_first_error_block = block;
+  }
+  s->s_last_error_time = now;
+  s->s_last_error_ino = ino;
+  s->s_last_error_block = block;
+  s->s_state |= EXT4_STATE_ERROR;
+}
+
+/* Says so on the disk, for the next who mounts it and for e2fsck, at once and past the journal,
+ * which takes nothing any more. What fails here was damaged before. */
+static void error_record(struct ext4 *fs, uint32_t ino, uint64_t block) {
+  const uint64_t at = EXT4_SUPER_OFFSET - offset_in_block(fs);
+  uint8_t *data = kmalloc(fs->block_bytes);
+  if (data != NULL && blk_read(fs->dev, at, data, fs->block_bytes) == 0) {
+    struct ext4_super *s = (void *)(data + offset_in_block(fs));
+    error_fill(s, ino, block);
+    if (fs->csum)
+      super_balance(fs, s);
+    if (fs->journal != NULL)
+      journal_note_error(fs);
+    if (super_is_ext4(s) && blk_write(fs->dev, at, data, fs->block_bytes) == 0)
+      blk_flush(fs->dev);
+  }
+  kfree(data);
 }
 
 errno_t ext4_corrupt(struct ext4 *fs, uint32_t ino, uint64_t block, const char *what) {
@@ -211,5 +243,7 @@ errno_t ext4_corrupt(struct ext4 *fs, uint32_t ino, uint64_t block, const char *
   fs->super.s_state |= EXT4_STATE_ERROR;
   log_error("ext4 %s: inode %u, block %lu: %s; it is read-only from now on: run e2fsck", fs->name,
             ino, (unsigned long)block, what);
+  if (!fs->read_only)
+    error_record(fs, ino, block);
   return EIO;
 }
