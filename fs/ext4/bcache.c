@@ -10,6 +10,7 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
+#include "kernel/pagecache.h"
 #include "kernel/string.h"
 
 #define BUCKETS 256      /* a power of two */
@@ -98,6 +99,8 @@ static errno_t add(struct bcache *c, uint64_t block, enum buf_kind kind, struct 
     ;
   struct buf *b = alloc(c);
   while (b == NULL && drop_oldest(c))
+    b = alloc(c);
+  if (b == NULL && pagecache_make_room(PAGE_RESERVE))
     b = alloc(c);
   if (b == NULL)
     return ENOMEM;

@@ -13,6 +13,7 @@
 #include "kernel/clock.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
+#include "kernel/page.h"
 #include "kernel/string.h"
 
 /* A buffer as it was when the transaction was frozen. */
@@ -273,6 +274,7 @@ static errno_t commit(struct ext4 *fs, struct journal *j) {
   c.block = kmalloc(fs->block_bytes);
   if (c.block == NULL)
     return ENOMEM;
+  pagecache_make_room(j->running.buffers_count + PAGE_RESERVE); /* for the copies */
   mutex_lock(&fs->lock);
   bool empty = j->running.buffers_count == 0 && j->running.revoked == NULL;
   errno_t e = freeze(&c);

@@ -184,6 +184,43 @@ static void do_count(void) {
   need(pwrite(fd, text, (size_t)len, 0) == len && fsync(fd) == 0 && close(fd) == 0);
 }
 
+/* The memory that there is, and what it is needed for when the file system wants some. */
+static void do_squeeze(void) {
+  static void *eaten[4096];
+  static uint8_t block[50000];
+  unsigned count = 0, made = 0, failed = 0;
+  char name[32];
+  write_file("before", 300000, 1);
+  for (size_t n = 1 << 20; n >= PAGE; n /= 4) {
+    void *p;
+    while (count < 4096 && (p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1,
+                                     0)) != MAP_FAILED) {
+      memset(p, 1, n);
+      eaten[count++] = p;
+    }
+  }
+  for (unsigned i = 0; i < 100; i++) {
+    if (i % 2 == 1) /* a page more each time, until it suffices */
+      need(munmap((uint8_t *)eaten[0] + i * PAGE, PAGE) == 0);
+    snprintf(name, sizeof(name), "tight-%u", i);
+    int fd = openat(disk, name, O_WRONLY | O_CREAT, 0666);
+    need(fd >= 0 || errno == ENOMEM);
+    failed += fd < 0;
+    if (fd < 0)
+      continue;
+    made++;
+    ssize_t n = write(fd, block, sizeof(block));
+    need(n >= 0 || errno == ENOMEM);
+    need(fsync(fd) == 0 || errno == ENOMEM);
+    failed += n != sizeof(block);
+    need(close(fd) == 0);
+  }
+  dprintf(console, "%u pieces of memory; %u files, %u failures\n", count, made, failed);
+  need(munmap(eaten[1], 1 << 20) == 0);
+  write_file("after", 300000, 2);
+  check_file("before", 300000, 1);
+}
+
 static void write_word(int dir, const char *name, const char *word) {
   int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   need(fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word) && close(fd) == 0);
@@ -239,9 +276,11 @@ static void work(const char *what) {
   static const struct {
     const char *name;
     void (*run)(void);
-  } works[] = {{"write", do_write}, {"crash", do_write}, {"read", do_read},     {"load", do_load},
-               {"full", do_full},   {"map", do_map},     {"self", do_self},     {"count", do_count},
-               {"idle", do_idle},   {"fail", do_fail},   {"grants", do_grants}, {NULL, NULL}};
+  } works[] = {{"write", do_write}, {"crash", do_write},   {"read", do_read},
+               {"load", do_load},   {"full", do_full},     {"map", do_map},
+               {"self", do_self},   {"count", do_count},   {"idle", do_idle},
+               {"fail", do_fail},   {"grants", do_grants}, {"squeeze", do_squeeze},
+               {NULL, NULL}};
   for (unsigned i = 0; works[i].name != NULL; i++)
     if (strcmp(what, works[i].name) == 0)
       works[i].run();

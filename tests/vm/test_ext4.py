@@ -130,6 +130,13 @@ def test_a_small_machine(program, tmp_path):
         check_clean(disk)
 
 
+def test_without_memory(program, tmp_path):
+    disk = mkfs(tmp_path / "disk.img", 32)
+    print(run(program, "squeeze", [disk], tmp_path, mem=24))
+    check_clean(disk)
+    run(program, "none", [disk], tmp_path)
+
+
 def test_a_file_written_from_its_own_mapping(program, tmp_path):
     disk = mkfs(tmp_path / "disk.img", 16)
     run(program, "self", [disk], tmp_path)
