@@ -133,9 +133,14 @@ errno_t super_read(struct ext4 *fs, const char **why) {
   if (*why != NULL)
     return EINVAL;
   *why = REFUSAL(s->s_feature_ro_compat, RO_SERVED, ro_refused);
+  if (*why != NULL && (s->s_feature_ro_compat & EXT4_RO_BIGALLOC) != 0)
+    return EINVAL; /* its bitmaps count other things than blocks */
   if (*why != NULL && !fs->read_only)
     return EROFS;
   fs->csum = (s->s_feature_ro_compat & EXT4_RO_METADATA_CSUM) != 0;
+  *why = "its blocks are larger than 4096 bytes; make it with: mkfs.ext4 -b 4096";
+  if (s->s_log_block_size > 2 && s->s_log_block_size <= 6)
+    return EINVAL;
   *why = "its superblock is damaged; run e2fsck on it";
   if (fs->csum && (s->s_checksum_type != 1 || s->s_checksum != csum_super(s)))
     return EINVAL;

@@ -139,11 +139,13 @@ def test_files_and_several_disks(programs, arch, tmp_path):
     ("-O inline_data", "{disk: 0}", "it has the feature inline_data; make it without"),
     ("-O casefold -E encoding=utf8", "{disk: 0}", "it has the feature casefold; make it without"),
     ("-O large_dir", "{disk: 0}", "it has the feature large_dir; make it without"),
+    ("-O bigalloc", "{disk: 0}", "it has the feature bigalloc; make it without"),
+    ("-b 65536", "{disk: 0}", "its blocks are larger than 4096 bytes; make it with: mkfs.ext4 -b 4096"),
     ("-O quota", "{disk: 0, writable: true}", "it has the feature quota; take it away: tune2fs -O ^quota"),
     ("-O verity", "{disk: 0, writable: true}", "it has the feature verity; make it without")])
 @pytest.mark.parametrize("arch", ARCHS)
 def test_features_that_are_not_served(programs, arch, kind, grant, message, tmp_path):
-    disk = mkfs(tmp_path / "disk.img", 4, kind.split())
+    disk = mkfs(tmp_path / "disk.img", 16, kind.split())
     line = refused(programs, arch, tmp_path, "none", drive(0, disk), f"disk: !file {grant}\n")
     assert line == "boot failed: disk0 can't be mounted: " + message
     if "writable" in grant:
