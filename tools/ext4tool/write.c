@@ -68,7 +68,7 @@ static errno_t set_mode(struct vnode *node, uint32_t mode) {
   if (e == 0) {
     ino->disk.i_mode = (uint16_t)((ino->disk.i_mode & EXT4_S_IFMT) | (mode & 07777));
     e = einode_dirty(ino);
-    tx_end(ino->fs);
+    tx_end(ino->fs, e);
   }
   mutex_unlock(&ino->fs->lock);
   return e;
