@@ -3,9 +3,19 @@
 A Machine that has `-gdb unix:PATH,server=on,wait=off` runs until somebody connects, then stands still
 until he leaves.
 """
+import re
 import socket
+import subprocess
 
-from machine import LIMIT
+from machine import LIMIT, build_dir
+
+INVALID_INSTRUCTION = {"x86_64": b"\x0f\x0b", "aarch64": bytes(4)}  # ud2, udf #0
+
+
+def kernel_address(arch, name):
+    symbols = subprocess.run(["llvm-nm", f"{build_dir(arch)}/kernel.elf"], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout
+    return int(re.search(rf"^([0-9a-f]+) [tT] {name}$", symbols, re.M)[1], 16)
 
 
 class GdbStub:

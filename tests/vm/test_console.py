@@ -1,14 +1,12 @@
 """The console loses nothing: not when a program prints faster than the port, not at a panic."""
 import re
-import subprocess
 
 import pytest
 
-from gdbstub import GdbStub
-from machine import ARCHS, Machine, build_dir, compile_guest, make_image, qemu_status, qmp
+from gdbstub import INVALID_INSTRUCTION, GdbStub, kernel_address
+from machine import ARCHS, Machine, compile_guest, make_image, qemu_status, qmp
 
 YAML = "%TAG ! tag:nuxi.nl,2015:cloudabi/\n---\nlog: !fd stdout\ncount: {}\n"
-INVALID_INSTRUCTION = {"x86_64": b"\x0f\x0b", "aarch64": bytes(4)}  # ud2, udf #0
 
 
 def chatter(arch, tmp_path, count):
@@ -25,12 +23,6 @@ def test_every_line_arrives(arch, tmp_path):
     with Machine(arch, chatter(arch, tmp_path, 5000)) as machine:
         assert machine.wait_end()[1] == 0
         assert machine.console.splitlines() == [line(i) for i in range(5000)] + ["exit status 0"]
-
-
-def kernel_address(arch, name):
-    symbols = subprocess.run(["llvm-nm", f"{build_dir(arch)}/kernel.elf"], check=True, text=True,
-                             stdout=subprocess.PIPE).stdout
-    return int(re.search(rf"^([0-9a-f]+) [tT] {name}$", symbols, re.M)[1], 16)
 
 
 def panic_report(arch, machine):

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from ext4 import check_clean, debugfs, mkfs
+from gdbstub import INVALID_INSTRUCTION, GdbStub, kernel_address
 from machine import ARCHS, Machine, compile_guest, make_image, qemu_status
 
 YAML = """%TAG ! tag:nuxi.nl,2015:cloudabi/
@@ -83,6 +84,25 @@ def test_a_crash_of_the_program_loses_nothing(program, tmp_path):
         assert machine.wait_end()[2] == "killed by SIGABRT"
     check_clean(disk)
     run(program, "read", [disk], tmp_path)
+
+
+def test_a_panic_does_not_touch_the_disk(program, tmp_path):
+    """The kernel dies where it was about to commit."""
+    disk = mkfs(tmp_path / "disk.img")
+    arch, stub = program[0], str(tmp_path / "gdb")
+    address = kernel_address(arch, "journal_commit")
+    with start(program, "load", [disk], tmp_path, extra=["-gdb", f"unix:{stub},server=on,wait=off"]) as machine:
+        machine.wait_for("safe 3\n")
+        with GdbStub(stub) as gdb:
+            gdb.run_to(address)
+            with open(disk, "rb") as file:
+                before = file.read()
+            gdb.write_memory(address, INVALID_INSTRUCTION[arch])
+        assert machine.wait_end()[2].startswith("panic: ")
+    with open(disk, "rb") as file:
+        assert file.read() == before
+    run(program, "none", [disk], tmp_path)
+    check_clean(disk)
 
 
 def test_read_only_grants_change_nothing(program, tmp_path):
