@@ -80,7 +80,7 @@ $(KOBJ)/%.o: %.S | $(PACKAGES)
 
 # What a request passes through; net/net.mk has a list of its own.
 KERNEL_FAST := kernel/bh.c kernel/blkdev.c kernel/fdtable.c kernel/heap.c kernel/page.c kernel/pagecache.c \
-  kernel/pagetree.c kernel/string.c kernel/thread.c drivers/virtio/blk_io.c fs/ext4/file_read.c \
+  kernel/pagecache_room.c kernel/pagetree.c kernel/string.c kernel/thread.c drivers/virtio/blk_io.c fs/ext4/file_read.c \
   kernel/timer.c kernel/uio.c kernel/waitq.c kernel/sys/dispatch.c kernel/sys/fd.c kernel/sys/poll.c \
   kernel/sys/sock.c ipc/channel_read.c ipc/channel_write.c ipc/socket.c drivers/virtio/net.c \
   drivers/virtio/net_rx.c drivers/virtio/net_tx.c drivers/virtio/virtq.c $(ARCH_FAST)
@@ -121,7 +121,8 @@ $(MKIMAGE): $(MKIMAGE_C:%.c=$(HOSTDIR)/obj/%.o)
 
 # ext4 with what it needs of the kernel, on a machine of one thread.
 EXT4_HOST := $(filter-out fs/ext4/flush.c,$(wildcard fs/ext4/*.c)) \
-  $(addprefix kernel/,bh.c blkdev.c heap.c memobj.c mutex.c page.c pagecache.c pagetree.c printf.c uio.c) \
+  $(addprefix kernel/,bh.c blkdev.c heap.c memobj.c mutex.c page.c pagecache.c pagecache_room.c \
+  pagetree.c printf.c uio.c) \
   $(addprefix arch/host/,alone.c blkfile.c waits.c)
 
 EXT4TOOL := $(HOSTDIR)/ext4tool

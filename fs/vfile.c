@@ -60,6 +60,12 @@ static errno_t vfile_allocate(struct file *f, filesize_t offset, filesize_t len)
   return v->ops->allocate != NULL ? v->ops->allocate(v, offset, len) : EROFS;
 }
 
+static void vfile_advise(struct file *f, filesize_t offset, filesize_t len, advice_t advice) {
+  struct vnode *v = vfile_vnode(f);
+  if (v->ops->advise != NULL)
+    v->ops->advise(v, offset, len, advice);
+}
+
 static errno_t vfile_memobj(struct file *f, struct memobj **obj) {
   struct vnode *v = vfile_vnode(f);
   return v->ops->memobj != NULL ? v->ops->memobj(v, obj) : ENODEV;
@@ -83,6 +89,7 @@ static const struct file_ops vfile_ops = {
     .set_stat = vfile_set_stat,
     .sync = vfile_sync,
     .allocate = vfile_allocate,
+    .advise = vfile_advise,
     .poll = vfile_poll,
     .memobj = vfile_memobj,
     .vnode = vfile_vnode,

@@ -53,6 +53,7 @@ struct vnode_ops {
                     filesize_t *end);
   errno_t (*sync)(struct vnode *v, bool data_only); /* NULL: there is nothing to write back */
   errno_t (*allocate)(struct vnode *v, filesize_t offset, filesize_t len);
+  void (*advise)(struct vnode *v, filesize_t offset, filesize_t len, advice_t advice);
   errno_t (*memobj)(struct vnode *v, struct memobj **obj); /* a new reference; NULL: ENODEV */
 
   /* Symbolic links: moves the contents, cut at uio's length. */

@@ -78,6 +78,8 @@ struct file_ops {
   errno_t (*set_stat)(struct file *f, const struct filestat *st, fsflags_t flags);
   errno_t (*sync)(struct file *f, bool data_only);
   errno_t (*allocate)(struct file *f, filesize_t offset, filesize_t len);
+  /* How [offset, offset + len) will be used; len 0: to the end. NULL: that makes no difference. */
+  void (*advise)(struct file *f, filesize_t offset, filesize_t len, advice_t advice);
 
   /* Tells the state for EVENTTYPE_FD_READ or _WRITE, or _PROC_TERMINATE of a process; ends with
    * waitq_leave() of w on the queue whose wake may change it, unless it never changes. Does not

@@ -10,123 +10,10 @@
 #include "kernel/list.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
+#include "kernel/pagecache_room.h"
 #include "kernel/string.h"
 
-/* ---- Memory ---------------------------------------------------------------------------------- */
-
-/* The caches whose pages can be read again, so that clean ones may go: the next one to lose some
- * first. */
-static struct list refillable = LIST_INIT(refillable);
-
-/* A clean page that nobody maps, taken out of its cache; NULL: there is none. The caches lose their
- * pages one after the other, each from where its last round ended. */
-static void *take_clean(void) {
-  struct list *last = refillable.prev;
-  while (!list_empty(&refillable)) {
-    struct list *l = refillable.next;
-    struct pagecache *pc = container_of(l, struct pagecache, refillable);
-    void *page = pagetree_take_clean(&pc->tree, &pc->reclaim_at);
-    if (page != NULL)
-      return page;
-    pc->reclaim_at = 0;
-    list_remove(l);
-    list_push_back(&refillable, l);
-    if (l == last)
-      break;
-  }
-  return NULL;
-}
-
-/* How many pages go at a time where mapped ones have to: a round may pass over all there are. */
-static size_t batch(void) {
-  return page_total() / 64 + 16;
-}
-
-/* Whether a page may go once it is taken out of all mappings, which it is then. */
-static bool unmap(struct pagecache *pc, uint64_t index) {
-  const void *page = pagetree_get(&pc->tree, index);
-  if (pagetree_is_dirty(&pc->tree, index))
-    return false;
-  if (page_refs(page) > 1)
-    memobj_revoke(&pc->obj, index << PAGE_SHIFT, PAGE_SIZE);
-  return page_refs(page) == 1;
-}
-
-/* Lets go of up to n pages, mapped or not, from where the last round ended. */
-static size_t reclaim_from(struct pagecache *pc, size_t n) {
-  size_t freed = 0;
-  uint64_t index = pc->reclaim_at;
-  while (freed < n && pagetree_next(&pc->tree, &index)) {
-    if (unmap(pc, index)) {
-      pagetree_drop(&pc->tree, index, index + 1);
-      freed++;
-    }
-    index++;
-  }
-  pc->reclaim_at = freed < n ? 0 : index;
-  return freed;
-}
-
-/* The same of all caches in turn. */
-static void reclaim_mapped(size_t n) {
-  struct list *last = refillable.prev;
-  while (n > 0 && !list_empty(&refillable)) {
-    struct list *l = list_pop_front(&refillable);
-    list_push_back(&refillable, l);
-    n -= reclaim_from(container_of(l, struct pagecache, refillable), n);
-    if (l == last)
-      break;
-  }
-}
-
-bool pagecache_make_room(size_t n) {
-  void *page;
-  while (page_free_count() < n && (page = take_clean()) != NULL)
-    page_unref(page);
-  if (page_free_count() < n)
-    reclaim_mapped(n - page_free_count() > batch() ? n - page_free_count() : batch());
-  return page_free_count() >= n;
-}
-
-bool pagecache_write_some(void) {
-  struct pagecache *most = NULL;
-  list_for_each(l, &refillable) {
-    struct pagecache *pc = container_of(l, struct pagecache, refillable);
-    if (pc->tree.dirty > (most != NULL ? most->tree.dirty : 0))
-      most = pc;
-  }
-  if (most == NULL || most->ops->sync == NULL)
-    return false;
-  size_t dirty = most->tree.dirty;
-  memobj_ref(&most->obj);
-  most->ops->sync(most, 0, UINT64_MAX); /* one that fails leaves its pages dirty */
-  bool less = most->tree.dirty < dirty;
-  memobj_unref(&most->obj);
-  return less;
-}
-
-static void *fresh_page(bool zero) {
-  void *page = NULL;
-  if (pagecache_make_room(PAGE_RESERVE + 1))
-    page = zero ? page_alloc_zero(0) : page_alloc(0);
-  if (page != NULL)
-    page_set_cached(page);
-  return page;
-}
-
-/* Memory for one more page. What can be read again leaves an eighth of all to programs: from there
- * on one page goes for each that comes. */
-static void *page_new(const struct pagecache *pc) {
-  if (pc->ops->fill == NULL)
-    return fresh_page(true);
-  size_t least = page_total() / 8, free = page_free_count();
-  void *page = free <= least ? take_clean() : NULL, *more;
-  if (page == NULL && free <= least)
-    reclaim_mapped(batch());
-  if (page != NULL && free < least && (more = take_clean()) != NULL)
-    page_unref(more); /* until that much is free again */
-  return page != NULL ? page : fresh_page(false);
-}
+/* ---- Pages go ------------------------------------------------------------------------------- */
 
 /* Gives back the pages [first, end), which are in no mapping. */
 static void drop(struct pagecache *pc, uint64_t first, uint64_t end) {
@@ -160,7 +47,9 @@ static unsigned room_for(const struct pagecache *pc, uint64_t index, uint64_t wa
  * before are held, somebody reads in order, and the more of them the further he is read ahead. */
 static unsigned cluster(const struct pagecache *pc, uint64_t index, uint64_t wanted) {
   unsigned before = pagetree_held_before(&pc->tree, index, PAGECACHE_CLUSTER / 2);
-  if (before > 1 && wanted < 2 * before)
+  if (pc->advice == ADVICE_SEQUENTIAL)
+    wanted = PAGECACHE_CLUSTER;
+  else if (pc->advice != ADVICE_RANDOM && before > 1 && wanted < 2 * before)
     wanted = 2 * before;
   return wanted < 2 ? 1 : room_for(pc, index, wanted);
 }
@@ -176,18 +65,17 @@ static void pages_free(struct pagecache *pc, void **pages, unsigned n) {
   uncharge(pc, n);
 }
 
-/* Up to *n pages with what belongs from `index` on, not in the tree yet, and charged; at least one.
- */
-static errno_t pages_make(struct pagecache *pc, uint64_t index, void **pages, unsigned *n) {
+/* Up to *n pages for new contents, charged; at least one. */
+static errno_t pages_new(struct pagecache *pc, void **pages, unsigned *n) {
   unsigned made = 0;
   errno_t e = 0;
   for (; made < *n; made++) {
     e = pc->ops->charge != NULL ? pc->ops->charge(pc) : 0;
     if (e != 0)
       break;
-    pages[made] = page_new(pc);
+    pages[made] = pagecache_page_new(pc);
     while (pages[made] == NULL && made == 0 && pc->ops->fill != NULL && pagecache_write_some())
-      pages[made] = page_new(pc);
+      pages[made] = pagecache_page_new(pc);
     if (pages[made] == NULL) {
       uncharge(pc, 1);
       e = ENOMEM;
@@ -195,11 +83,17 @@ static errno_t pages_make(struct pagecache *pc, uint64_t index, void **pages, un
     }
   }
   *n = made;
-  if (made == 0)
+  return made > 0 ? 0 : e;
+}
+
+/* The same, with what belongs from `index` on. */
+static errno_t pages_make(struct pagecache *pc, uint64_t index, void **pages, unsigned *n) {
+  errno_t e = pages_new(pc, pages, n);
+  if (e != 0 || pc->ops->fill == NULL)
     return e;
-  e = pc->ops->fill != NULL ? pc->ops->fill(pc, index, pages, made) : 0;
+  e = pc->ops->fill(pc, index, pages, *n);
   if (e != 0)
-    pages_free(pc, pages, made);
+    pages_free(pc, pages, *n);
   return e;
 }
 
@@ -309,20 +203,53 @@ static void trim(struct pagecache *pc) {
     memset((char *)page + in_page(pc->size_bytes), 0, PAGE_SIZE - in_page(pc->size_bytes));
 }
 
+/* A part of a page, or one that is there. */
+static errno_t write_into(struct pagecache *pc, struct uio *uio, uint64_t offset) {
+  void *page;
+  errno_t e = pagecache_get(pc, offset >> PAGE_SHIFT, true, &page);
+  if (e == 0 && !page_ref(page))
+    e = ENOMEM;
+  if (e != 0)
+    return e;
+  e = uio_copy_from(uio, (char *)page + in_page(offset), part_of_page(offset, uio->resid));
+  page_unref(page);
+  return e;
+}
+
+/* A whole page that is not held: what it replaces need not be read. Nothing counts as moved after
+ * an error. */
+static errno_t write_over(struct pagecache *pc, struct uio *uio, uint64_t index) {
+  void *page;
+  unsigned one = 1;
+  size_t resid = uio->resid;
+  errno_t e = pages_new(pc, &page, &one);
+  if (e != 0)
+    return e;
+  e = uio_copy_from(uio, page, PAGE_SIZE);
+  if (e == 0)
+    e = pagetree_insert(&pc->tree, index, page);
+  if (e == 0)
+    return 0;
+  if (e == EEXIST) /* the copy waited, and somebody has read it meanwhile */
+    memcpy(pagetree_get(&pc->tree, index), page, PAGE_SIZE);
+  else
+    uio->resid = resid;
+  pages_free(pc, &page, 1);
+  return e == EEXIST ? 0 : e;
+}
+
 errno_t pagecache_write(struct pagecache *pc, struct uio *uio, uint64_t offset) {
   size_t all = uio->resid;
   errno_t e = all > 0 ? clear_tail(pc, pc->size_bytes, offset) : 0;
   while (e == 0 && uio->resid > 0) {
-    void *page;
-    e = pagecache_get(pc, offset >> PAGE_SHIFT, true, &page);
-    if (e == 0 && !page_ref(page))
-      e = ENOMEM;
-    if (e != 0)
-      break;
     size_t resid = uio->resid;
-    e = uio_copy_from(uio, (char *)page + in_page(offset), part_of_page(offset, resid));
-    page_unref(page);
-    pagecache_dirty(pc, offset >> PAGE_SHIFT);
+    uint64_t index = offset >> PAGE_SHIFT;
+    if (pc->ops->fill != NULL && in_page(offset) == 0 && resid >= PAGE_SIZE &&
+        pagetree_get(&pc->tree, index) == NULL)
+      e = write_over(pc, uio, index);
+    else
+      e = write_into(pc, uio, offset);
+    pagecache_dirty(pc, index);
     offset += resid - uio->resid;
     if (uio->resid < resid && offset > pc->size_bytes)
       pc->size_bytes = offset;
@@ -357,23 +284,50 @@ bool pagecache_too_dirty(void) {
   return pagetree_dirty_total() > page_total() / 8;
 }
 
+/* The dirty pages from `index` on that lie side by side, with a reference each. */
+static unsigned dirty_run(struct pagecache *pc, uint64_t index, void **pages) {
+  unsigned n = 0;
+  while (n < PAGECACHE_CLUSTER && pagetree_is_dirty(&pc->tree, index + n)) {
+    pages[n] = pagetree_get(&pc->tree, index + n);
+    if (!page_ref(pages[n]))
+      break;
+    n++;
+  }
+  return n;
+}
+
+/* Writes n pages that count as clean from now on, unless that fails. */
+static errno_t write_run(struct pagecache *pc, uint64_t index, void **pages, unsigned n) {
+  unsigned whole = n;
+  for (unsigned i = 0; i < n; i++)
+    pagetree_mark(&pc->tree, index + i, false);
+  memobj_write_protect(&pc->obj, index << PAGE_SHIFT, (uint64_t)n << PAGE_SHIFT);
+  errno_t e = pc->ops->write(pc, index, pages, n, &whole);
+  for (unsigned i = e != 0 ? 0 : whole; i < n; i++)
+    pagecache_dirty(pc, index + i);
+  return e;
+}
+
 errno_t pagecache_writeback(struct pagecache *pc) {
+  void *pages[PAGECACHE_CLUSTER];
   errno_t result = 0;
-  for (uint64_t index = 0; pagetree_next_dirty(&pc->tree, &index); index++) {
-    bool whole = true;
-    void *page = pagetree_get(&pc->tree, index);
-    if (!page_ref(page)) {
-      result = ENOMEM;
-      continue;
+  unsigned n = 0;
+  for (uint64_t index = 0; pagetree_next_dirty(&pc->tree, &index); index += n) {
+    n = dirty_run(pc, index, pages);
+    errno_t e = n > 0 ? write_run(pc, index, pages, n) : ENOMEM;
+    if (e != 0 && n > 1) { /* the bad one alone stays */
+      e = 0;
+      for (unsigned i = 0; i < n; i++) {
+        errno_t one = write_run(pc, index + i, &pages[i], 1);
+        e = one != 0 ? one : e;
+      }
     }
-    pagetree_mark(&pc->tree, index, false);
-    memobj_write_protect(&pc->obj, index << PAGE_SHIFT, PAGE_SIZE);
-    errno_t e = pc->ops->write(pc, index, page, &whole);
-    page_unref(page);
-    if (e != 0 || !whole)
-      pagecache_dirty(pc, index);
+    for (unsigned i = 0; i < n; i++)
+      page_unref(pages[i]);
     if (e != 0)
       result = e;
+    if (n == 0)
+      n = 1;
   }
   return result;
 }
@@ -386,6 +340,36 @@ void pagecache_zero(struct pagecache *pc, uint64_t from, uint64_t to) {
       memset((char *)page + in_page(from), 0, n);
     from += n;
   }
+}
+
+/* ---- Advice ---------------------------------------------------------------------------------- */
+
+static void read_range(struct pagecache *pc, uint64_t index, uint64_t end) {
+  uint64_t last = (pc->size_bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
+  void *page;
+  if (end > last)
+    end = last;
+  while (index < end && page_free_count() > page_total() / 8 &&
+         get_ahead(pc, index, false, end - index, &page) == 0)
+    index++;
+}
+
+static void drop_clean(struct pagecache *pc, uint64_t index, uint64_t end) {
+  for (; pagetree_next(&pc->tree, &index) && index < end; index++)
+    if (!pagetree_is_dirty(&pc->tree, index) && page_refs(pagetree_get(&pc->tree, index)) == 1)
+      pagetree_drop(&pc->tree, index, index + 1);
+}
+
+void pagecache_advise(struct pagecache *pc, uint64_t offset, uint64_t len, advice_t advice) {
+  uint64_t end = len == 0 || len > UINT64_MAX - offset - PAGE_SIZE ? UINT64_MAX : offset + len;
+  if (pc->ops->fill == NULL)
+    return;
+  if (advice == ADVICE_NORMAL || advice == ADVICE_RANDOM || advice == ADVICE_SEQUENTIAL)
+    pc->advice = advice;
+  else if (advice == ADVICE_WILLNEED)
+    read_range(pc, offset >> PAGE_SHIFT, (end >> PAGE_SHIFT) + 1);
+  else if (advice == ADVICE_DONTNEED)
+    drop_clean(pc, (offset + PAGE_SIZE - 1) >> PAGE_SHIFT, end >> PAGE_SHIFT);
 }
 
 /* ---- The memory object ----------------------------------------------------------------------- */
@@ -435,11 +419,11 @@ static const struct memobj_ops memobj_ops = {
     .get_page = get_page, .sync = sync, .alone = alone, .destroy = destroy};
 
 void pagecache_init(struct pagecache *pc, const struct pagecache_ops *ops) {
-  *pc = (struct pagecache){.ops = ops};
+  *pc = (struct pagecache){.ops = ops, .advice = ADVICE_NORMAL};
   memobj_init(&pc->obj, &memobj_ops);
   list_init(&pc->refillable);
   if (ops->fill != NULL)
-    list_push_back(&refillable, &pc->refillable);
+    pagecache_may_lose(pc);
 }
 
 /* ---- Shared memory without a name ------------------------------------------------------------ */

@@ -32,9 +32,10 @@ struct pagecache_ops {
   errno_t (*fill)(struct pagecache *pc, uint64_t index, void **pages, unsigned n);
   /* A program is about to write to the page by a mapping. May sleep; ENOSPC, EIO. */
   errno_t (*dirty)(struct pagecache *pc, uint64_t index);
-  /* Writes a changed page to the medium. *whole false: a part of it has no place there yet, so that
-   * the page stays dirty. May sleep; EIO. NULL: there is no medium, and no page is ever dirty. */
-  errno_t (*write)(struct pagecache *pc, uint64_t index, const void *page, bool *whole);
+  /* Writes n changed pages, at most PAGECACHE_CLUSTER, from `index` on to the medium. *whole is n,
+   * and becomes less where a part of the page after so many has no place there yet: from there on
+   * they stay dirty. May sleep; EIO. NULL: there is no medium, and no page is ever dirty. */
+  errno_t (*write)(struct pagecache *pc, uint64_t index, void **pages, unsigned n, unsigned *whole);
   /* Writes what was changed in [offset, offset + len) to the medium, for mem_sync. May sleep; EIO.
    */
   errno_t (*sync)(struct pagecache *pc, uint64_t offset, uint64_t len);
@@ -50,6 +51,7 @@ struct pagecache {
   const struct pagecache_ops *ops;
   uint64_t size_bytes; /* the file's size: mapped pages that begin behind it are a SIGBUS */
   struct pagetree tree;
+  advice_t advice;        /* ADVICE_NORMAL, _RANDOM or _SEQUENTIAL: how it will be read */
   struct list refillable; /* in the list of those that may lose pages; private */
   uint64_t reclaim_at;    /* where the next one to lose is looked for; private */
   uint32_t shrinks; /* how often pages were given back: who filled one meanwhile starts again */
@@ -80,11 +82,15 @@ errno_t pagecache_allocate(struct pagecache *pc, uint64_t offset, uint64_t len);
 /* Marks a page that is held, if the owner has `write`. What was written by calls and mappings is
  * marked already. */
 void pagecache_dirty(struct pagecache *pc, uint64_t index);
-/* Writes all dirty pages, in order; what is changed meanwhile may be left. EIO: some are still
- * dirty. */
+/* Writes all dirty pages, in order, neighbours together; what is changed meanwhile may be left.
+ * EIO: some are still dirty. One at a time: what another call is writing is not dirty. */
 errno_t pagecache_writeback(struct pagecache *pc);
 /* Zeroes what is in memory of bytes [from, to), and leaves the marks as they are. */
 void pagecache_zero(struct pagecache *pc, uint64_t from, uint64_t to);
+/* Honours what was said of [offset, offset + len), `len` 0: to the end; NORMAL, RANDOM and
+ * SEQUENTIAL are about the whole file. WILLNEED reads what memory has room for, DONTNEED lets go of
+ * clean pages that nobody maps. */
+void pagecache_advise(struct pagecache *pc, uint64_t offset, uint64_t len, advice_t advice);
 
 /* Whether so many pages wait for their medium, an eighth of memory, that whoever makes another one
  * has to write some first. */

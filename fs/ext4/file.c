@@ -322,27 +322,27 @@ static errno_t page_dirty(struct pagecache *pc, uint64_t index) {
   return e;
 }
 
-/* Writes a page to its blocks. What has none is a hole, or gets it from the write that is under
+/* Writes pages to their blocks. What has none is a hole, or gets it from the write that is under
  * way. */
-static errno_t page_write(struct pagecache *pc, uint64_t index, const void *page, bool *whole) {
+static errno_t pages_write(struct pagecache *pc, uint64_t index, void **pages, unsigned n,
+                           unsigned *whole) {
   struct einode *ino = container_of(pc, struct einode, pages);
   struct ext4 *fs = ino->fs;
-  const uint32_t per_page = (uint32_t)(PAGE_SIZE >> fs->block_shift);
-  const uint32_t first = (uint32_t)(index * per_page);
-  *whole = true;
-  for (uint32_t i = 0; i < per_page && (uint64_t)(first + i) << fs->block_shift < pc->size_bytes;) {
+  const unsigned per_page_shift = PAGE_SHIFT - fs->block_shift;
+  const uint64_t first = index << per_page_shift;
+  const uint64_t end = (pc->size_bytes + fs->block_bytes - 1) >> fs->block_shift;
+  uint32_t count = n << per_page_shift;
+  if (first >= end)
+    return 0;
+  if (count > end - first)
+    count = (uint32_t)(end - first);
+  for (uint32_t i = 0; i < count;) {
     struct ext4_run run;
-    mutex_lock(&fs->lock);
-    errno_t e = ext4_map(ino, first + i, per_page - i, &run);
-    mutex_unlock(&fs->lock);
-    if (e != 0)
-      return e;
-    size_t at = (size_t)i << fs->block_shift;
-    if (run.block == 0 || run.unwritten)
-      *whole = !mutex_locked(&ino->content);
-    else
-      e = blk_write(fs->dev, run.block << fs->block_shift, (const char *)page + at,
-                    (size_t)run.count << fs->block_shift);
+    errno_t e = ext4_find_run(ino, (uint32_t)first + i, count - i, &run);
+    if (e == 0 && run.block != 0 && !run.unwritten)
+      e = ext4_move(fs, BLK_WRITE, &run, pages, i);
+    else if (e == 0 && mutex_locked(&ino->content) && *whole > i >> per_page_shift)
+      *whole = i >> per_page_shift;
     if (e != 0)
       return e;
     i += run.count;
@@ -371,7 +371,7 @@ static void pages_destroy(struct pagecache *pc) {
 const struct pagecache_ops ext4_pagecache_ops = {
     .fill = ext4_pages_fill,
     .dirty = page_dirty,
-    .write = page_write,
+    .write = pages_write,
     .sync = page_sync,
     .alone = pages_unmapped,
     .destroy = pages_destroy,

@@ -1,15 +1,16 @@
 /*
- * From the disk into the page cache.
+ * From the disk into the page cache, and the way back that file.c goes with changed pages.
  *
  * Called by the page cache for pages that it does not hold, from system calls and page faults. The
- * lock is taken to find the blocks, and let go of while they are read.
+ * lock is taken to find the blocks, and let go of while they are moved.
  */
 #include "fs/ext4/extent.h"
+#include "fs/ext4/file.h"
 #include "kernel/blkdev.h"
 #include "kernel/string.h"
 
-/* Reads a run that belongs at block `at` of the pages, or zeroes where nothing was written. */
-static errno_t read_run(struct ext4 *fs, const struct ext4_run *run, void **pages, uint32_t at) {
+errno_t ext4_move(struct ext4 *fs, enum blk_op op, const struct ext4_run *run, void **pages,
+                  uint32_t at) {
   struct blk_seg segs[PAGECACHE_CLUSTER];
   unsigned nsegs = 0;
   uint64_t from = (uint64_t)at << fs->block_shift;
@@ -22,13 +23,13 @@ static errno_t read_run(struct ext4 *fs, const struct ext4_run *run, void **page
     from += n;
   }
   if (run->block != 0 && !run->unwritten)
-    return blk_move(fs->dev, BLK_READ, run->block << fs->block_shift, segs, nsegs);
+    return blk_move(fs->dev, op, run->block << fs->block_shift, segs, nsegs);
   for (unsigned i = 0; i < nsegs; i++)
     memset(segs[i].data, 0, segs[i].len);
   return 0;
 }
 
-static errno_t find_run(struct einode *ino, uint32_t block, uint32_t max, struct ext4_run *run) {
+errno_t ext4_find_run(struct einode *ino, uint32_t block, uint32_t max, struct ext4_run *run) {
   if (extent_known(ino, block, max, run))
     return 0;
   mutex_lock(&ino->fs->lock);
@@ -48,14 +49,14 @@ errno_t ext4_pages_fill(struct pagecache *pc, uint64_t index, void **pages, unsi
   uint32_t most = UINT32_MAX - (uint32_t)first;
   if (count > most) {
     const struct ext4_run behind = {.count = count - most};
-    read_run(fs, &behind, pages, most); /* zeroes */
+    ext4_move(fs, BLK_READ, &behind, pages, most); /* zeroes */
     count = most;
   }
   for (uint32_t i = 0; i < count;) {
     struct ext4_run run;
-    errno_t e = find_run(ino, (uint32_t)first + i, count - i, &run);
+    errno_t e = ext4_find_run(ino, (uint32_t)first + i, count - i, &run);
     if (e == 0)
-      e = read_run(fs, &run, pages, i);
+      e = ext4_move(fs, BLK_READ, &run, pages, i);
     if (e != 0)
       return e;
     i += run.count;

@@ -153,6 +153,11 @@ static errno_t vn_allocate(struct vnode *v, filesize_t offset, filesize_t len) {
   return ext4_file_allocate(einode_of(v), offset, len);
 }
 
+static void vn_advise(struct vnode *v, filesize_t offset, filesize_t len, advice_t advice) {
+  if (v->type == FILETYPE_REGULAR_FILE)
+    pagecache_advise(&einode_of(v)->pages, offset, len, advice);
+}
+
 const struct vnode_ops ext4_vnode_ops = {
     .release = ext4_release,
     .stat = vn_stat,
@@ -161,6 +166,7 @@ const struct vnode_ops ext4_vnode_ops = {
     .pwrite = vn_pwrite,
     .sync = vn_sync,
     .allocate = vn_allocate,
+    .advise = vn_advise,
     .memobj = vn_memobj,
     .readlink = vn_readlink,
     .endpoint = vn_endpoint,

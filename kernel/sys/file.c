@@ -328,8 +328,12 @@ errno_t sys_file_advise(struct thread *t, fd_t fd, filesize_t offset, filesize_t
   errno_t e = fd_get(fds_of(t), fd, RIGHT_FILE_ADVISE, &f);
   if (e != 0)
     return e;
+  if (offset + len < offset)
+    e = EINVAL;
+  else if (f->ops->advise != NULL)
+    f->ops->advise(f, offset, len, advice);
   file_unref(f);
-  return offset + len < offset ? EINVAL : 0;
+  return e;
 }
 
 errno_t sys_file_allocate(struct thread *t, fd_t fd, filesize_t offset, filesize_t len) {

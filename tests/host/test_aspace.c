@@ -1,4 +1,5 @@
 // sources: kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_share.c
+// sources: kernel/pagecache_room.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/pagecache.c
 // sources: kernel/pagetree.c kernel/heap.c kernel/page.c kernel/uio.c kernel/aspace_large.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc

@@ -1,5 +1,6 @@
 // sources: kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_large.c
 // sources: kernel/aspace_share.c kernel/aspace_print.c kernel/maptree.c kernel/memobj.c
+// sources: kernel/pagecache_room.c
 // sources: kernel/pagecache.c kernel/pagetree.c kernel/heap.c kernel/page.c kernel/uio.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc
 /* Large pages: when they are used, and that nobody but the page tables can tell. */

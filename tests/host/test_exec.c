@@ -1,6 +1,7 @@
 // sources: kernel/exec.c kernel/elf_parse.c kernel/elf_source.c kernel/aspace.c
 // sources: kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_print.c kernel/maptree.c
 // sources: kernel/memobj.c kernel/elf_era.c kernel/aspace_large.c
+// sources: kernel/pagecache_room.c
 // sources: kernel/heap.c kernel/page.c kernel/file.c kernel/uio.c kernel/pagecache.c
 // sources: kernel/pagetree.c kernel/aspace_share.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc

@@ -1,5 +1,6 @@
 // sources: kernel/sys/mem.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/heap.c kernel/page.c
+// sources: kernel/pagecache_room.c
 // sources: kernel/fdtable.c kernel/file.c kernel/pagecache.c kernel/uio.c kernel/aspace_share.c
 // sources: kernel/pagetree.c kernel/aspace_large.c
 // libs: -Wl,--wrap=page_alloc,--wrap=page_alloc_zero,--wrap=kmalloc,--wrap=kzalloc

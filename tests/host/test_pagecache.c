@@ -1,3 +1,4 @@
+// sources: kernel/pagecache_room.c
 // sources: kernel/pagecache.c kernel/aspace.c kernel/aspace_fault.c kernel/aspace_pages.c
 // sources: kernel/pagetree.c kernel/aspace_share.c kernel/aspace_print.c kernel/maptree.c
 // sources: kernel/memobj.c kernel/heap.c kernel/page.c kernel/uio.c kernel/aspace_large.c

@@ -1,3 +1,4 @@
+// sources: kernel/pagecache_room.c
 // sources: kernel/sys/fd_create.c ipc/shm.c kernel/pagecache.c kernel/aspace.c kernel/pagetree.c
 // sources: kernel/aspace_fault.c kernel/aspace_pages.c kernel/aspace_share.c kernel/aspace_large.c
 // sources: kernel/aspace_print.c kernel/maptree.c kernel/memobj.c kernel/heap.c kernel/page.c

@@ -1,4 +1,5 @@
 // sources: fs/tmpfs.c fs/tmpfs_dir.c fs/tmpfs_file.c fs/tmpfs_names.c fs/vfile.c fs/lookup.c
+// sources: kernel/pagecache_room.c
 // sources: kernel/avl.c kernel/pagecache.c kernel/memobj.c kernel/uio.c kernel/file.c
 // sources: kernel/pagetree.c
 // sources: kernel/fdtable.c kernel/rights.c kernel/sys/fd.c kernel/sys/file.c
