@@ -31,6 +31,8 @@
  *   struct arch_aspace          { pa_t root; … }
  *   struct thread *arch_current(void); void arch_set_current(struct thread *)
  *   uint64_t arch_cycles(void)  a free-running counter
+ *   bool arch_has_crc32c(void)  whether there is an instruction for what follows
+ *   uint32_t arch_crc32c_word(uint32_t crc, uint64_t word)  CRC-32C (Castagnoli) of 8 more bytes
  *   void arch_dma_wmb(void), arch_dma_rmb(void), arch_dma_mb(void)  between CPU and device
  *   mmio_read8/16/32/64(const volatile void *), mmio_write8/16/32/64(volatile void *, v)
  */

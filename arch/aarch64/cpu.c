@@ -46,6 +46,8 @@ static unsigned field(uint64_t reg, unsigned shift) {
   return reg >> shift & 15;
 }
 
+bool a64_has_crc32c;
+
 static void find_features(void) {
   struct a64_features *f = &a64_features;
   uint64_t isar0 = A64_READ(id_aa64isar0_el1);
@@ -54,6 +56,7 @@ static void find_features(void) {
 
   f->pan = field(A64_READ(id_aa64mmfr1_el1), 20) != 0;
   f->bti = field(A64_READ(id_aa64pfr1_el1), 0) != 0;
+  a64_has_crc32c = field(isar0, 16) != 0;
   f->rng = field(isar0, 60) != 0;
   f->pauth = field(isar1, 4) != 0 || field(isar1, 8) != 0 || field(isar2, 12) != 0;
 }

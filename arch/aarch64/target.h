@@ -73,6 +73,17 @@ static inline uint64_t arch_cycles(void) {
   return v;
 }
 
+extern bool a64_has_crc32c; /* cpu.c */
+
+static inline bool arch_has_crc32c(void) {
+  return a64_has_crc32c;
+}
+
+static inline uint32_t arch_crc32c_word(uint32_t crc, uint64_t word) {
+  __asm__(".arch_extension crc\ncrc32cx %w0, %w0, %1" : "+r"(crc) : "r"(word));
+  return crc;
+}
+
 static inline void arch_dma_wmb(void) {
   __asm__ volatile("dmb oshst" ::: "memory");
 }

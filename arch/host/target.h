@@ -5,6 +5,7 @@
 #ifndef ARCH_HOST_TARGET_H
 #define ARCH_HOST_TARGET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,15 @@ struct arch_aspace {
 struct thread *arch_current(void);
 void arch_set_current(struct thread *t);
 uint64_t arch_cycles(void);
+
+static inline bool arch_has_crc32c(void) {
+  return false;
+}
+
+static inline uint32_t arch_crc32c_word(uint32_t crc, uint64_t word) {
+  (void)word;
+  return crc;
+}
 
 static inline void arch_dma_wmb(void) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -41,12 +41,15 @@ enum {
   CR4_SMAP = 1 << 21,
 };
 
+bool x86_has_crc32c;
+
 static void find_features(void) {
   struct x86_features *f = &x86_features;
   struct x86_cpuid max = x86_cpuid(0, 0);
   struct x86_cpuid one = x86_cpuid(1, 0);
   struct x86_cpuid ext = x86_cpuid(0x80000001, 0);
 
+  x86_has_crc32c = one.ecx >> 20 & 1;
   f->mce = one.edx >> 7 & 1;
   f->tsc_deadline = one.ecx >> 24 & 1;
   f->xsave = one.ecx >> 26 & 1;

@@ -75,6 +75,18 @@ static inline uint64_t arch_cycles(void) {
   return (uint64_t)hi << 32 | lo;
 }
 
+extern bool x86_has_crc32c; /* cpu.c */
+
+static inline bool arch_has_crc32c(void) {
+  return x86_has_crc32c;
+}
+
+static inline uint32_t arch_crc32c_word(uint32_t crc, uint64_t word) {
+  uint64_t sum = crc;
+  __asm__("crc32q %1, %0" : "+r"(sum) : "r"(word));
+  return (uint32_t)sum;
+}
+
 /* Loads and stores of ordinary memory stay in order but for a store before a load. */
 static inline void arch_dma_wmb(void) {
   __asm__ volatile("" ::: "memory");

@@ -42,17 +42,20 @@ void bitmap_set(uint8_t *map, uint32_t from, uint32_t count, bool value) {
 
 /* The first clear bit of [from, end), or end. */
 uint32_t bitmap_find_clear(const uint8_t *map, uint32_t from, uint32_t end) {
-  while (from < end && (from % 8 != 0 || map[from / 8] == 0xff)) {
-    if (from % 8 == 0)
-      from += 8;
-    else if (bit_get(map, from))
+  while (from < end) {
+    uint64_t word;
+    if (from % 64 == 0 && end - from >= 64) {
+      memcpy(&word, map + from / 8, sizeof word);
+      if (word != UINT64_MAX)
+        return from + (uint32_t)__builtin_ctzll(~word);
+      from += 64;
+    } else if (bit_get(map, from)) {
       from++;
-    else
+    } else {
       return from;
+    }
   }
-  while (from < end && bit_get(map, from))
-    from++;
-  return from < end ? from : end;
+  return end;
 }
 
 /* ---- Bitmaps --------------------------------------------------------------------------------- */
