@@ -50,7 +50,7 @@ KOBJ := $(OUT)/kernel$(VARIANT)
 KERNEL := $(OUT)/kernel$(VARIANT).elf
 
 # Not -ffreestanding: it would make every memcpy() of a few bytes a call. A kernel stack has two pages.
-KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -fno-pic -Os -g -flto \
+KERNEL_CFLAGS := --target=$(ARCH_TARGET) -std=gnu17 -fno-pic -Oz -g -flto \
   -fno-omit-frame-pointer -fno-common -fno-strict-aliasing -ffunction-sections -fdata-sections \
   -fno-asynchronous-unwind-tables -fvisibility=hidden -Wall -Wextra -Werror -Wno-unused-parameter \
   -Wvla -Wframe-larger-than=1536 -nostdlibinc -Ikernel/libc -Wstrict-prototypes -Wmissing-prototypes -I. -Iarch/$(ARCH) $(ARCH_CFLAGS) \

@@ -18,14 +18,19 @@ void file_init(struct file *f, const struct file_ops *ops, filetype_t type, fdfl
   f->offset = 0;
 }
 
-void file_unref(struct file *f) {
-  ASSERT(f->refs > 0);
-  if (__builtin_expect(--f->refs > f->in_flight, 1))
-    return;
+/* Nothing but references in flight is left. Apart from file_unref(), which is in many places. */
+static __attribute__((noinline)) void gone(struct file *f) {
   if (f->refs == 0)
     f->ops->close(f);
   else if (f->ops->stranded != NULL)
     f->ops->stranded(f);
+}
+
+void file_unref(struct file *f) {
+  ASSERT(f->refs > 0);
+  if (__builtin_expect(--f->refs > f->in_flight, 1))
+    return;
+  gone(f);
 }
 
 void fd_bundle_free(struct fd_bundle *b) {

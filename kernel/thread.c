@@ -29,7 +29,7 @@ static size_t all_count;
 
 /* ---- The ready queue ------------------------------------------------------------------------- */
 
-static void make_ready(struct thread *t) {
+static __attribute__((noinline)) void make_ready(struct thread *t) {
   struct cpu *c = this_cpu();
   t->state = THREAD_READY;
   list_push_back(&c->ready, &t->run_link);

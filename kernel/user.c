@@ -10,7 +10,7 @@
 
 _Static_assert(USER_RESULT(USER_RESULTS) < USER_START, "no program has memory there");
 
-errno_t user_put_result(uintptr_t to, const void *value, size_t n) {
+__attribute__((noinline, cold)) errno_t user_put_result(uintptr_t to, const void *value, size_t n) {
   struct thread *t = thread_current();
   size_t i = to / sizeof(uint64_t) - 1; /* huge for 0 */
   if (!t->raw || i >= USER_RESULTS || to != USER_RESULT(i) || n > sizeof(uint64_t))
