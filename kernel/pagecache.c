@@ -385,10 +385,10 @@ static errno_t get_page(struct memobj *obj, uint64_t offset, bool write, pa_t *p
       if (e == 0 && pagetree_get(&pc->tree, index) != page)
         continue; /* the file was cut off meanwhile */
     }
+    if (write) /* after an error, too: a part of it may have its place now, and nothing there */
+      pagecache_dirty(pc, index);
     if (e != 0)
       return e;
-    if (write)
-      pagecache_dirty(pc, index);
     *pa = va_to_pa(page);
     return 0;
   }
