@@ -40,10 +40,15 @@ static bool judge_file(const struct tree_file *t, unsigned at) {
   size_t n = sizeof bytes - uio.resid;
   JUDGE(e == 0, "%s: error %u", t->name, e);
   judge_files++;
-  if (f != NULL && f->born <= work_durable && f->changed <= work_durable)
-    JUDGE(n == f->size && memcmp(bytes, f->data, n) == 0,
-          "%s, synced after operation %u, has other bytes, %zu of %zu", t->name, f->changed, n,
-          f->size);
+  if (f != NULL && f->born <= work_durable && f->changed <= work_durable) {
+    size_t same = 0;
+    while (same < n && same < f->size && bytes[same] == f->data[same])
+      same++;
+    JUDGE(
+        n == f->size && same == n,
+        "%s, synced after operation %u, has other bytes, %zu of %zu, from %zu on (%02x, not %02x)",
+        t->name, f->changed, n, f->size, same, bytes[same], f->data[same]);
+  }
   JUDGE(!saved || n == SAVED_BYTES, "saved has %zu bytes", n);
   return judge_words(t, bytes, n, saved);
 }

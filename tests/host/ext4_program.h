@@ -80,7 +80,7 @@ static void crowd(void) {
   struct work_name *dir = work_find("crowd"), *to = work_name_some(FILETYPE_REGULAR_FILE);
   char name[200];
   bool more = work_random(3) > 0;
-  for (unsigned i = 0; i < 25; i++) {
+  for (unsigned i = 0; dir != NULL && i < 25; i++) {
     begin();
     work_new_name(name, true);
     if (more && to != NULL && work_random(2) == 0)

@@ -153,11 +153,16 @@ static void work_fill(const struct work_file *f, size_t offset, size_t n) {
   }
 }
 
+/* The file has changed; if `unsure`, nobody knows how, from now on. */
+static void work_changed(struct work_file *f, bool unsure) {
+  if (f->changed != WORK_NEVER)
+    f->changed = unsure ? WORK_NEVER : work_now;
+}
+
 /* Bytes that went into the file. */
 static void work_note(struct work_file *f, size_t offset, size_t n) {
   memcpy(f->data + offset, work_bytes, n);
-  if (f->changed != WORK_NEVER)
-    f->changed = work_now;
+  work_changed(f, false);
   if (n > 0 && offset + n > f->size)
     f->size = offset + n;
 }
@@ -170,7 +175,7 @@ static void work_write(struct work_file *f, size_t offset, size_t n) {
   bool whole = work_went(f->v->ops->pwrite(f->v, &uio, offset, false, &end)) && uio.resid == 0;
   work_note(f, offset, n - uio.resid);
   if (!whole) /* bytes that are not reported as written may be there */
-    f->changed = WORK_NEVER;
+    work_changed(f, true);
 }
 
 /* The same by a mapping, inside the file. */
@@ -194,11 +199,10 @@ static void work_map_write(struct work_file *f, size_t offset, size_t n) {
 
 static void work_truncate(struct work_file *f, size_t size) {
   struct filestat st = {.st_size = size};
-  f->changed = work_now;
-  if (!work_went(f->v->ops->set_stat(f->v, &st, FILESTAT_SIZE))) {
-    f->changed = WORK_NEVER;
+  bool went = work_went(f->v->ops->set_stat(f->v, &st, FILESTAT_SIZE));
+  work_changed(f, !went);
+  if (!went)
     return;
-  }
   if (size < f->size)
     memset(f->data + size, 0, f->size - size);
   f->size = size;
@@ -206,7 +210,7 @@ static void work_truncate(struct work_file *f, size_t size) {
 
 static void work_allocate(struct work_file *f, size_t offset, size_t n) {
   struct filestat st;
-  f->changed = work_went(f->v->ops->allocate(f->v, offset, n)) ? work_now : WORK_NEVER;
+  work_changed(f, !work_went(f->v->ops->allocate(f->v, offset, n)));
   f->v->ops->stat(f->v, &st); /* a part may have gone through */
   if (st.st_size > f->size)
     f->size = st.st_size;
