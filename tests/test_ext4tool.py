@@ -288,6 +288,23 @@ def test_a_partition(tree, tmp_path):
     assert tool("-p", "2", "list", image, status=4) == b""
 
 
+def test_a_journal_that_has_changes(tmp_path):
+    image, block = str(tmp_path / "image"), str(tmp_path / "block")
+    mkfs(image, "-t ext4 -b 1024", mib=16)
+    with open(block, "wb") as file:
+        file.write(b"A" * 1024)
+    debugfs(image, "jo", f"jw -b 9000 {block}", "jc", write=True)
+    for command in ("list", "check"):
+        done = subprocess.run([TOOL, command, image], stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 4 and "check -w replays it" in done.stderr
+    tool("check", "-w", image)
+    tool("list", image)
+    fsck(image)
+    with open(image, "rb") as file:
+        file.seek(9000 * 1024)
+        assert file.read(1024) == b"A" * 1024
+
+
 # ---- What is refused, and what check finds ----
 
 

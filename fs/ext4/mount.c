@@ -87,6 +87,8 @@ static errno_t prepare(struct ext4 *fs, const char **why) {
   }
   if (e == 0 && (fs->super.s_state & EXT4_STATE_ERROR) != 0)
     log_warn("ext4 %s: it was found damaged before; run e2fsck on it", fs->name);
+  if (e == 0 && dirty && fs->read_only) /* whoever mounts it next need not replay it */
+    e = recover_write(fs, false);
   if (e == 0 && !fs->read_only)
     e = mark_in_use(fs);
   if (e == 0 && !fs->read_only)
