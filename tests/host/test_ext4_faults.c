@@ -75,8 +75,56 @@ static void test_work(void **state) {
   report("work");
 }
 
+/* A disk that fails while what a cut left is recovered: the next mount does it. */
+static void recover_each(const uint8_t *left) {
+  struct vnode *root;
+  const char *why = "";
+  uint64_t last = UINT64_MAX;
+  for (fail_at = UINT64_MAX;; fail_at = fail_at == UINT64_MAX ? 0 : fail_at + 1) {
+    if (fail_at != UINT64_MAX && fail_at >= last)
+      break;
+    snprintf(session_what, sizeof session_what, "recovery, EIO %s at request %lu", how_names[how],
+             fail_at);
+    memcpy(disk.bytes, left, disk.dev.size_bytes);
+    plant(true);
+    errno_t e = ext4_mount(&disk.dev, false, &root, &why);
+    if (e == 0)
+      ext4_unmount(root);
+    session_refused += e != 0;
+    session_survived += e == 0;
+    last = fail_at == UINT64_MAX ? disk.requests : last;
+    tried++;
+    plant(false);
+    session_restart(true);
+  }
+}
+
+static void test_recovery(void **state) {
+  struct vnode *root;
+  const char *why = "";
+  (void)state;
+  session_fault = plant;
+  session_mkfs(4, "-t ext4 -b 1024 -J size=1");
+  memcpy(disk.bytes, session_image, disk.dev.size_bytes);
+  plant(false);
+  assert_int_equal(ext4_mount(&disk.dev, false, &root, &why), 0);
+  program_begin(root, 5, session_over);
+  for (unsigned i = 0; i < 80; i++)
+    program_step();
+  uint8_t *left = malloc(disk.dev.size_bytes); /* the power goes */
+  memcpy(left, disk.bytes, disk.dev.size_bytes);
+  work_close();
+  assert_int_equal(ext4_unmount(root), 0);
+  for (how = ONCE; how < HOWS; how++)
+    recover_each(left);
+  work_end();
+  free(left);
+  session_free();
+  report("recovery");
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_work)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_recovery), cmocka_unit_test(test_work)};
   ram_init(60000);
   fixture_quiet = getenv("VIRGA_LOUD") == NULL;
   return cmocka_run_group_tests(tests, NULL, fixture_remove);
