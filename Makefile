@@ -232,7 +232,8 @@ test-programs: $(HOST_TESTS) $(FUZZERS) $(EXT4TOOL_TESTED) $(MKIMAGE) guest-prog
 	@for arch in $(TEST_ARCHS); do \
 	  $(MAKE) --no-print-directory ARCH=$$arch DEBUG=1 UBSAN=1 kernel || exit 1; done
 
-test: test-programs
+test:
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc)) test-programs
 	@VIRGA_ARCHS="$(TEST_ARCHS)" $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 $(if $(T),-k '$(T)') tests
 
 bench: guest-programs $(MKIMAGE)
