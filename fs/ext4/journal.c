@@ -101,9 +101,12 @@ static errno_t open_log(struct ext4 *fs, struct journal *j, const char **why) {
   return 0;
 }
 
-/* What the machine's memory allows: changed buffers, and as many copies of them during a commit. */
+/* What the machine's memory allows: changed buffers, and as many copies of them during a commit. A
+ * small one has at least what the largest handle takes. */
 static void set_limits(struct journal *j) {
   size_t share = page_total() / 16;
+  if (share < TX_BUFFERS_MIN)
+    share = TX_BUFFERS_MIN;
   j->buffers_max = share < TX_BUFFERS_MAX ? (uint32_t)share : TX_BUFFERS_MAX;
   j->committed_max = (uint32_t)(2 * share);
 }

@@ -27,8 +27,10 @@ errno_t journal_open(struct ext4 *fs, bool replay, struct journal **journal, con
  * cache, which goes next. */
 void journal_free(struct journal *j);
 
-/* Buffers that the running transaction may hold, or a sixteenth of memory. */
+/* Buffers that the running transaction may hold: a sixteenth of memory, between these. The largest
+ * handle takes fewer than the least. */
 #define TX_BUFFERS_MAX 1024
+#define TX_BUFFERS_MIN 128
 
 /* Room for `blocks` more changed metadata blocks. It may let go of the lock to commit, so it comes
  * before anything is looked at. EROFS: after an error nothing is changed any more; EIO. May sleep.

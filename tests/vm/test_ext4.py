@@ -150,6 +150,14 @@ def test_a_small_machine(program, tmp_path):
         check_clean(disk)
 
 
+def test_the_smallest_machine(program, tmp_path):
+    disk = mkfs(tmp_path / "disk.img", 64, options=("-b", "4096"))
+    for _ in range(2):
+        run(program, "count", [disk], tmp_path, mem=4)
+    check_clean(disk)
+    assert debugfs(disk, "cat /count") == b"2\n"
+
+
 def test_without_memory(program, tmp_path):
     disk = mkfs(tmp_path / "disk.img", 32)
     print(run(program, "squeeze", [disk], tmp_path, mem=24))
