@@ -2,8 +2,8 @@
 // libs: -Wl,--wrap=kmalloc,--wrap=kzalloc,--wrap=page_alloc,--wrap=page_alloc_zero
 // libs: -Wl,--wrap=ext4_alloc_blocks,--wrap=ext4_alloc_inode
 /* Too little of something under ext4, at each point where it is asked for: memory, blocks, inodes,
- * once, a few times or from then on; and disks with so few blocks left that they are full in the
- * middle of everything. A full disk is no fault: the program goes on, and all is as the model says.
+ * once, a few times or from then on, as on a disk that is full there. A full disk is no fault: the
+ * program goes on, and all is as the model says.
  * Memory that runs out may end in a file system that is read-only, but never in half an operation.
  * ext4_session.h says what must be true. VIRGA_STEP: every how many points (1). */
 #include "tests/host/ext4_session.h"
