@@ -11,6 +11,8 @@ import pytest
 
 TESTS = "build/host/tests"
 SOURCES = "tests/host"
+# What takes minutes is run in parts, each with other seeds, so that no worker is left alone with it.
+PARTS = {"test_ext4_power": [{"VIRGA_IMAGES": "5250", "VIRGA_SEED": str(21 * i)} for i in range(4)]}
 FUZZ = "-runs=20000 -max_len=4096"  # or what a fuzzer says in a line "// fuzz: …"
 
 
@@ -24,15 +26,22 @@ def fuzz_options(name):
     return (found[1] if found else FUZZ).split()
 
 
-def check(command):
+def units():
+    for name in names("test"):
+        parts = PARTS.get(name, [{}])
+        for i, settings in enumerate(parts):
+            yield pytest.param(name, settings, id=name + (f"-{i + 1}" if len(parts) > 1 else ""))
+
+
+def check(command, settings=None):
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                         errors="replace", stdin=subprocess.DEVNULL)
+                         errors="replace", stdin=subprocess.DEVNULL, env={**(settings or {}), **os.environ})
     assert run.returncode == 0, f"{' '.join(command)}: exit status {run.returncode}\n{run.stdout[-6000:]}"
 
 
-@pytest.mark.parametrize("name", names("test"))
-def test_unit(name):
-    check([f"{TESTS}/{name}"])
+@pytest.mark.parametrize("name, settings", units())
+def test_unit(name, settings):
+    check([f"{TESTS}/{name}"], settings)
 
 
 @pytest.mark.parametrize("name", names("fuzz"))
