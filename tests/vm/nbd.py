@@ -78,7 +78,8 @@ class Disk:
             self.left = requests
 
     def vanish(self):
-        """Nobody answers any more."""
+        """Nobody answers any more, nor whoever connects again."""
+        os.unlink(self.listener.getsockname())
         with self.lock:
             for s in self.connections:
                 s.shutdown(socket.SHUT_RDWR)
